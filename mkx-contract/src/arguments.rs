@@ -1,0 +1,32 @@
+//! The options that every tool has.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::site::{self, Site};
+use crate::{Result, voice};
+
+/// `--site` and `--quiet`, flattened into each tool's arguments.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// The site document; `-` is stdin [default: site.json here or in a parent folder]
+    #[arg(long, global = true, value_name = "FILE", env = "MKX_SITE")]
+    pub site: Option<PathBuf>,
+
+    /// Say nothing on stderr but errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+impl Common {
+    /// Applies `--quiet`.
+    pub fn apply(&self) {
+        voice::quiet(self.quiet);
+    }
+
+    /// Finds, reads and validates the site document.
+    pub fn site(&self) -> Result<Site> {
+        site::find(self.site.as_deref())
+    }
+}

@@ -1,0 +1,181 @@
+//! Whether a database may be written to: it is not the one that is sampled, however it is
+//! addressed, and it is either empty or carries our mark.
+
+use serde::{Deserialize, Serialize};
+
+use crate::site::Name;
+use crate::{Failure, Result};
+
+/// What a database says it is. Addresses lie (a tunnel, another host name, a pooler); these
+/// come from the server itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// `pg_control_system().system_identifier`: made by initdb, shared by a cluster's standbys.
+    pub system_identifier: i64,
+    /// `pg_database.oid`.
+    pub oid: u32,
+    /// `current_database()`.
+    pub name: String,
+    /// How the user addressed it, for messages: "127.0.0.1:5432".
+    pub address: String,
+    /// True on a hot standby.
+    pub in_recovery: bool,
+    /// Tables, foreign tables, views and sequences outside the system's schemas.
+    pub user_relations: u64,
+    /// The mark in the database's comment, where there is one that is ours.
+    pub mark: Option<Mark>,
+}
+
+impl Identity {
+    /// True where both are one database, by whatever way they were reached.
+    pub fn is_same_database(&self, other: &Identity) -> bool {
+        self.system_identifier == other.system_identifier && self.oid == other.oid
+    }
+
+    fn described(&self) -> String {
+        format!("\"{}\" on {}", self.name, self.address)
+    }
+}
+
+/// What we leave in the comment of every database that we build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Always `sample`.
+    pub mkx: String,
+    /// The site's name.
+    pub site: String,
+    /// Always `eb`.
+    pub environment: Name,
+    /// When the sample was taken, RFC 3339 in UTC.
+    pub created_at: String,
+}
+
+impl Mark {
+    /// Reads a database's comment.
+    pub fn parse(comment: &str) -> Option<Mark> {
+        serde_json::from_str(comment)
+            .ok()
+            .filter(|mark: &Mark| mark.mkx == "sample" && mark.environment == Name::Eb)
+    }
+
+    /// The comment's text.
+    pub fn to_comment(&self) -> String {
+        serde_json::to_string(self).expect("a mark is writable")
+    }
+}
+
+/// Passes where `target` may be replaced by a sample of `source` for the site.
+///
+/// # Errors
+/// Exit 5, and nothing has been touched.
+pub fn check_target(site: &str, source: &Identity, target: &Identity) -> Result<()> {
+    let refused =
+        |cause: &str| Failure::refused(format!("cannot write to {}: {cause}", target.described()));
+    if source.is_same_database(target) {
+        return Err(refused("it is the database that the sample is read from").hint(
+            "pass the development database with --to, or name it in site.json under environments.eb.database",
+        ));
+    }
+    if target.in_recovery {
+        return Err(refused("it is a standby, a copy of another server's data")
+            .hint("name the development server's own database"));
+    }
+    match &target.mark {
+        Some(mark) if mark.site == site => Ok(()),
+        Some(mark) => Err(refused(&format!("it holds the sample of another site, {:?}", mark.site))
+            .hint("give each site a database of its own")),
+        None if target.user_relations == 0 => Ok(()),
+        None => Err(refused(&format!(
+            "it holds {} tables and other objects, and nothing says that they are a sample of ours",
+            target.user_relations
+        ))
+        .hint(format!(
+            "if it is the old development database, put it aside: ALTER DATABASE \"{0}\" RENAME TO \"{0}_before_mkx\"; CREATE DATABASE \"{0}\"",
+            target.name
+        ))),
+    }
+}
+
+/// Passes where `source` may be sampled: it is not itself a sample of ours.
+///
+/// # Errors
+/// Exit 5.
+pub fn check_source(source: &Identity) -> Result<()> {
+    if source.mark.is_some() {
+        return Err(Failure::refused(format!(
+            "cannot sample {}: it is a development sample itself",
+            source.described()
+        ))
+        .hint("are --from and --to the wrong way round?"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database(system_identifier: i64, oid: u32) -> Identity {
+        Identity {
+            system_identifier,
+            oid,
+            name: "makapix".into(),
+            address: "127.0.0.1:5432".into(),
+            in_recovery: false,
+            user_relations: 46,
+            mark: None,
+        }
+    }
+
+    fn mark(site: &str) -> Option<Mark> {
+        Some(Mark {
+            mkx: "sample".into(),
+            site: site.into(),
+            environment: Name::Eb,
+            created_at: "2026-01-01T00:00:00Z".into(),
+        })
+    }
+
+    #[track_caller]
+    fn check_refused(target: Identity, expected: &str) {
+        let failure = check_target("makapix", &database(1, 1), &target).unwrap_err();
+        assert_eq!(failure.kind.exit_code(), 5);
+        assert!(failure.message.contains(expected), "{}", failure.message);
+    }
+
+    #[test]
+    fn the_source_is_never_a_target_whatever_it_is_called_or_carries() {
+        let mut same = database(1, 1);
+        same.address = "db.internal:6432".into();
+        same.mark = mark("makapix");
+        check_refused(same, "it is the database that the sample is read from");
+    }
+
+    #[test]
+    fn a_target_is_empty_or_carries_the_mark_of_this_site() {
+        check_refused(database(2, 1), "it holds 46 tables");
+        let mut other_site = database(2, 1);
+        other_site.mark = mark("shop");
+        check_refused(other_site, "the sample of another site");
+        let mut empty = database(2, 1);
+        empty.user_relations = 0;
+        check_target("makapix", &database(1, 1), &empty).unwrap();
+        let mut ours = database(2, 1);
+        ours.mark = mark("makapix");
+        check_target("makapix", &database(1, 1), &ours).unwrap();
+    }
+
+    #[test]
+    fn a_sample_is_never_a_source() {
+        let mut sample = database(1, 1);
+        sample.mark = mark("makapix");
+        assert_eq!(check_source(&sample).unwrap_err().kind.exit_code(), 5);
+    }
+
+    #[test]
+    fn a_comment_that_is_not_ours_is_no_mark() {
+        assert_eq!(Mark::parse("the development database"), None);
+        let ours = mark("makapix").unwrap();
+        assert_eq!(Mark::parse(&ours.to_comment()), Some(ours));
+    }
+}

@@ -1,0 +1,5 @@
+//! The production guard: what may be written to is proven to be development first.
+
+pub mod confirm;
+pub mod database;
+pub mod vault;

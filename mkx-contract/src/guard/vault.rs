@@ -1,0 +1,118 @@
+//! Whether a vault may be written to, by its real path.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::{Failure, Result};
+
+/// Passes where `target` is a directory, reached through no symlink at its end, that is neither
+/// production's vault nor inside it nor around it, and returns its real path.
+///
+/// A symlink in front of the last component (`/mnt` itself, say) is resolved and compared; the
+/// vault directory itself must not be one, since it could be re-aimed during a run.
+///
+/// # Errors
+/// Exit 5 for what a guard refuses, exit 3 where a directory does not exist.
+pub fn check_target(production: &Path, target: &Path) -> Result<PathBuf> {
+    let refused = |cause: String| {
+        Failure::refused(format!(
+            "cannot write to the vault {}: {cause}",
+            target.display()
+        ))
+    };
+    let is_symlink = std::fs::symlink_metadata(target)
+        .map_err(|error| cannot_open(target, &error))?
+        .file_type()
+        .is_symlink();
+    if is_symlink {
+        return Err(refused("it is a symlink".into()).hint("name the directory that it points to"));
+    }
+    let real_target = real_directory(target)?;
+    let real_production = real_directory(production)?;
+    let same_inode = {
+        let (a, b) = (metadata(&real_target)?, metadata(&real_production)?);
+        a.dev() == b.dev() && a.ino() == b.ino()
+    };
+    if same_inode || real_target == real_production {
+        return Err(refused("it is production's vault".into()));
+    }
+    if real_target.starts_with(&real_production) {
+        return Err(refused(format!(
+            "it lies inside production's vault {}",
+            real_production.display()
+        )));
+    }
+    if real_production.starts_with(&real_target) {
+        return Err(refused(format!(
+            "production's vault {} lies inside it",
+            real_production.display()
+        )));
+    }
+    // A bind mount of a folder of production's vault has another path, but its inode is found
+    // above the target only through the mount: compare every ancestor.
+    for ancestor in real_target.ancestors().skip(1) {
+        let (a, b) = (metadata(ancestor)?, metadata(&real_production)?);
+        if a.dev() == b.dev() && a.ino() == b.ino() {
+            return Err(refused(
+                "it lies inside production's vault by another path".into(),
+            ));
+        }
+    }
+    Ok(real_target)
+}
+
+fn real_directory(path: &Path) -> Result<PathBuf> {
+    let real = std::fs::canonicalize(path).map_err(|error| cannot_open(path, &error))?;
+    if !real.is_dir() {
+        return Err(Failure::input(format!(
+            "cannot use the vault {}: it is not a directory",
+            path.display()
+        )));
+    }
+    Ok(real)
+}
+
+fn metadata(path: &Path) -> Result<std::fs::Metadata> {
+    std::fs::metadata(path).map_err(|error| cannot_open(path, &error))
+}
+
+fn cannot_open(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::input(format!("cannot open the vault {}: {error}", path.display()))
+        .hint("make the directory first, with the owner that the application's containers use")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn production_is_refused_from_every_side() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let (ea, eb) = (root.join("ea"), root.join("eb"));
+        std::fs::create_dir_all(ea.join("inner")).unwrap();
+        std::fs::create_dir(&eb).unwrap();
+        std::os::unix::fs::symlink(&eb, root.join("link")).unwrap();
+        std::os::unix::fs::symlink(&root, root.join("here")).unwrap();
+        for wrong in [
+            "ea",
+            "ea/inner",
+            "ea/../ea",
+            ".",
+            "link",
+            "here/ea",
+            "here/ea/inner",
+        ] {
+            let failure = check_target(&ea, &root.join(wrong)).unwrap_err();
+            assert_eq!(failure.kind.exit_code(), 5, "{wrong}: {failure}");
+        }
+        assert_eq!(check_target(&ea, &eb).unwrap(), eb);
+        assert_eq!(
+            check_target(&ea, &root.join("none"))
+                .unwrap_err()
+                .kind
+                .exit_code(),
+            3
+        );
+    }
+}

@@ -1,0 +1,287 @@
+//! Everything that changes something is a step in the journal: append-only JSON Lines under the
+//! site's state directory, one line before the step and one after it.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::record::to_object;
+use crate::site::Name;
+use crate::{Failure, Record, Result};
+
+/// What a line says about its step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Written before the first change.
+    Started,
+    /// The step ended as it should.
+    Done,
+    /// The step ended in an error; `detail` says which.
+    Failed,
+    /// What the step had changed was put back.
+    Undone,
+}
+
+/// A line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Entry {
+    /// Ties the lines of one step together.
+    pub id: String,
+    /// Tool and verb: `mkx-sample run`.
+    pub step: String,
+    /// What happened.
+    pub state: State,
+    /// The environment that the step changes.
+    pub environment: Name,
+    /// The user who ran it.
+    pub user: String,
+    /// Process id of the run.
+    pub pid: u32,
+    /// When this line was written, RFC 3339 in UTC.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// Milliseconds since the step's `started` line; null on that line.
+    pub duration_ms: Option<u64>,
+    /// What the step did, in the tool's own terms; no secret.
+    pub detail: Value,
+}
+
+impl Record for Entry {
+    const RECORD: &'static str = "mkx.journal.entry/1";
+}
+
+/// The journal of a site.
+pub struct Journal {
+    path: PathBuf,
+}
+
+impl Journal {
+    /// The journal in a state directory; the file is made with the first step.
+    pub fn at(state_directory: &Path) -> Journal {
+        Journal {
+            path: state_directory.join("journal.jsonl"),
+        }
+    }
+
+    /// Writes the `started` line of a step and returns the step, which must be ended by
+    /// [`Step::done`] or [`Step::failed`]. A step without an end is one whose process died.
+    pub fn begin(&self, step: &str, environment: Name, detail: Value) -> Result<Step> {
+        let at = Timestamp::now();
+        let started = Entry {
+            id: format!("{}-{}", at.as_nanosecond(), std::process::id()),
+            step: step.into(),
+            state: State::Started,
+            environment,
+            user: std::env::var("SUDO_USER")
+                .or_else(|_| std::env::var("USER"))
+                .unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw())),
+            pid: std::process::id(),
+            at,
+            duration_ms: None,
+            detail,
+        };
+        self.append(&started)?;
+        Ok(Step {
+            journal: self.path.clone(),
+            started,
+            since: Instant::now(),
+        })
+    }
+
+    /// All entries, oldest first. A last line that was cut off by a crash is left out.
+    ///
+    /// # Errors
+    /// Exit 3 for a line in the middle that is not an entry; exit 4 where the file can not be read.
+    pub fn entries(&self) -> Result<Vec<Entry>> {
+        let text = match std::fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(self.cannot("read", &error)),
+        };
+        let count = text.lines().count();
+        let mut entries = Vec::with_capacity(count);
+        for (index, line) in text.lines().enumerate() {
+            match serde_json::from_str(line) {
+                Ok(entry) => entries.push(entry),
+                Err(_) if index + 1 == count && !text.ends_with('\n') => {}
+                Err(error) => {
+                    let place = format!("line {} of the journal: {error}", index + 1);
+                    return Err(Failure::input(format!("cannot read {place}")));
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Steps that were started and never ended: their process died.
+    pub fn unfinished(&self) -> Result<Vec<Entry>> {
+        let entries = self.entries()?;
+        Ok(entries
+            .iter()
+            .filter(|entry| entry.state == State::Started)
+            .filter(|started| {
+                !entries
+                    .iter()
+                    .any(|other| other.id == started.id && other.state != State::Started)
+            })
+            .cloned()
+            .collect())
+    }
+
+    fn append(&self, entry: &Entry) -> Result<()> {
+        if let Some(directory) = self.path.parent() {
+            make_state_directory(directory)?;
+        }
+        let mut line = serde_json::to_string(&to_object(entry)).expect("an entry is writable");
+        line.push('\n');
+        self.write_durably(&line)
+            .map_err(|error| self.cannot("write", &error))
+    }
+
+    /// A last line that a crash cut off is finished first, so that it spoils only itself.
+    fn write_durably(&self, line: &str) -> std::io::Result<()> {
+        let mut file = OpenOptions::new()
+            .create(true)
+            .read(true)
+            .append(true)
+            .mode(0o600)
+            .open(&self.path)?;
+        if !ends_with_newline(&mut file)? {
+            cut_back_to_last_newline(&mut file)?;
+        }
+        file.write_all(line.as_bytes())?;
+        file.sync_data()
+    }
+
+    fn cannot(&self, verb: &str, error: &dyn std::fmt::Display) -> Failure {
+        Failure::peer(format!(
+            "cannot {verb} the journal {}: {error}",
+            self.path.display()
+        ))
+    }
+}
+
+fn ends_with_newline(file: &mut File) -> std::io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+fn cut_back_to_last_newline(file: &mut File) -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    let keep = bytes
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |at| at + 1);
+    file.set_len(keep as u64)
+}
+
+/// A step that has been started.
+#[must_use = "a step is ended by done, failed or undone"]
+pub struct Step {
+    journal: PathBuf,
+    started: Entry,
+    since: Instant,
+}
+
+impl Step {
+    /// Writes that the step ended as it should.
+    pub fn done(self, detail: Value) -> Result<()> {
+        self.end(State::Done, detail)
+    }
+
+    /// Writes that the step failed, and why.
+    pub fn failed(self, failure: &Failure) -> Result<()> {
+        let detail = serde_json::json!({ "error": failure.message });
+        self.end(State::Failed, detail)
+    }
+
+    /// Writes that what the step had changed was put back.
+    pub fn undone(self, detail: Value) -> Result<()> {
+        self.end(State::Undone, detail)
+    }
+
+    /// Milliseconds since the step began.
+    pub fn duration_ms(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn end(self, state: State, detail: Value) -> Result<()> {
+        let entry = Entry {
+            state,
+            at: Timestamp::now(),
+            duration_ms: Some(self.duration_ms()),
+            detail,
+            ..self.started
+        };
+        Journal { path: self.journal }.append(&entry)
+    }
+}
+
+/// Makes the state directory, readable by its owner only.
+pub fn make_state_directory(path: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| {
+            Failure::peer(format!(
+                "cannot make the state directory {}: {error}",
+                path.display()
+            ))
+            .hint("give another one as state_directory in site.json, or run as a user who may write there")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_step_has_a_line_before_and_a_line_after() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::at(dir.path());
+        let step = journal.begin("mkx-sample run", Name::Eb, json!({"percent": 10}));
+        assert_eq!(journal.unfinished().unwrap().len(), 1);
+        step.unwrap().done(json!({"rows": 7})).unwrap();
+        let entries = journal.entries().unwrap();
+        assert_eq!(entries.len(), 2);
+        assert_eq!(entries[0].id, entries[1].id);
+        assert_eq!(entries[1].state, State::Done);
+        assert!(journal.unfinished().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_line_that_a_crash_cut_off_spoils_only_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::at(dir.path());
+        let first = journal
+            .begin("mkx-sample run", Name::Eb, json!({}))
+            .unwrap();
+        first.done(json!({})).unwrap();
+        let path = dir.path().join("journal.jsonl");
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+        assert_eq!(journal.entries().unwrap().len(), 1);
+        let second = journal
+            .begin("mkx-vault sync", Name::Eb, json!({}))
+            .unwrap();
+        second.done(json!({})).unwrap();
+        assert_eq!(journal.entries().unwrap().len(), 3);
+    }
+}

@@ -1,0 +1,133 @@
+//! Values that can not be printed: passwords, keys, tokens.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::{Failure, Result};
+
+/// What stands in the place of a secret wherever it would be printed.
+pub const HIDDEN: &str = "***";
+
+/// A secret value. `Debug` and `Serialize` give `***`; there is no `Display` and no `Default`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a value that came from a file, the environment or stdin.
+    pub fn new(value: impl Into<String>) -> Self {
+        Secret(value.into())
+    }
+
+    /// Lends the value to the one place that needs it. Never print it, log it, or put it among
+    /// the arguments of a program.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(HIDDEN)
+    }
+}
+
+/// Where a secret is to be found; the site document holds this, never the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A variable of the tool's own environment.
+    Env(String),
+    /// A file whose first line is the secret.
+    File(PathBuf),
+    /// A variable in one of the environment's own env files (the last file that sets it wins).
+    EnvFile(String),
+}
+
+impl Source {
+    /// Reads the secret. `env_files` are the environment's env files, in order of precedence.
+    ///
+    /// # Errors
+    /// Exit 3 where the variable or file is missing or empty; the message names it, never the value.
+    pub fn read(&self, env_files: &[PathBuf]) -> Result<Secret> {
+        match self {
+            Source::Env(name) => match std::env::var(name) {
+                Ok(value) if !value.is_empty() => Ok(Secret::new(value)),
+                _ => Err(Failure::input(format!(
+                    "cannot read a secret: the environment variable {name} is not set"
+                ))
+                .hint(format!(
+                    "set it without a trace in the shell's history: read -rs {name} && export {name}"
+                ))),
+            },
+            Source::File(path) => read_first_line(path),
+            Source::EnvFile(name) => read_from_env_files(name, env_files),
+        }
+    }
+}
+
+fn read_first_line(path: &Path) -> Result<Secret> {
+    let cannot = |cause: &dyn fmt::Display| {
+        Failure::input(format!(
+            "cannot read a secret from {}: {cause}",
+            path.display()
+        ))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| cannot(&error))?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(Secret::new(line)),
+        _ => Err(cannot(&"its first line is empty")),
+    }
+}
+
+fn read_from_env_files(name: &str, env_files: &[PathBuf]) -> Result<Secret> {
+    for path in env_files.iter().rev() {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::input(format!("cannot read {}: {error}", path.display())))?;
+        if let Some(value) = crate::site::env_file::lookup(&text, name)
+            && !value.is_empty()
+        {
+            return Ok(Secret::new(value));
+        }
+    }
+    Err(Failure::input(format!(
+        "cannot read a secret: no env file of the environment sets {name}"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_shows_stars_wherever_it_is_printed() {
+        let secret = Secret::new("hunter2");
+        assert_eq!(format!("{secret:?}"), "***");
+        assert_eq!(serde_json::to_string(&secret).unwrap(), "\"***\"");
+    }
+
+    #[test]
+    fn an_empty_file_is_not_an_empty_secret() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let failure = Source::File(file.path().into()).read(&[]).unwrap_err();
+        assert_eq!(failure.kind.exit_code(), 3);
+    }
+
+    #[test]
+    fn the_last_env_file_that_sets_the_variable_wins() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, second) = (dir.path().join("a"), dir.path().join("b"));
+        std::fs::write(&first, "PASSWORD=one\n").unwrap();
+        std::fs::write(&second, "PASSWORD='two'\n").unwrap();
+        let secret = Source::EnvFile("PASSWORD".into()).read(&[first, second]);
+        assert_eq!(secret.unwrap().expose(), "two");
+    }
+}

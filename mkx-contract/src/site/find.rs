@@ -1,0 +1,64 @@
+//! Finding and reading the site document.
+
+use std::path::{Path, PathBuf};
+
+use super::{Site, place::Document, resolve, validate};
+use crate::input::Input;
+use crate::{Failure, Record, Result};
+
+/// Finds, reads, validates and resolves the site document. `given` is `--site` or `MKX_SITE`.
+///
+/// # Errors
+/// Exit 3 where there is none, or where it is not right, with line and column.
+pub fn find(given: Option<&Path>) -> Result<Site> {
+    match given {
+        Some(path) if path == Path::new("-") => {
+            let here = current_directory()?;
+            let text = Input::open(path)?.text()?;
+            read(&text, "stdin", &here)
+        }
+        Some(path) => read_file(path),
+        None => read_file(&search()?),
+    }
+}
+
+fn read_file(path: &Path) -> Result<Site> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::input(format!("cannot read the site document {name}: {error}"))
+            .hint("make one: mkx-compose init --preset makapix")
+    })?;
+    let absolute = std::path::absolute(path)
+        .map_err(|error| Failure::input(format!("cannot resolve {name}: {error}")))?;
+    let folder = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
+    read(&text, &name, &folder)
+}
+
+/// Parses, validates and resolves a site document; `folder` is what its paths are relative to.
+pub fn read(text: &str, name: &str, folder: &Path) -> Result<Site> {
+    let document = Document { text, name };
+    let mut site: Site = document.parse(Site::RECORD)?;
+    resolve::make_absolute(&mut site, folder);
+    if let Some(problem) = validate::first_problem(&site) {
+        return Err(document.at(&problem.pointer, &problem.message));
+    }
+    Ok(site)
+}
+
+fn search() -> Result<PathBuf> {
+    let here = current_directory()?;
+    here.ancestors()
+        .map(|folder| folder.join("site.json"))
+        .find(|path| path.is_file())
+        .ok_or_else(|| {
+            Failure::input("cannot find the site document: no site.json here or in a parent folder")
+                .hint(
+                    "make one with: mkx-compose init --preset makapix, or name it with --site FILE",
+                )
+        })
+}
+
+fn current_directory() -> Result<PathBuf> {
+    std::env::current_dir()
+        .map_err(|error| Failure::peer(format!("cannot tell the current directory: {error}")))
+}

@@ -1,0 +1,372 @@
+//! What the site document holds.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Record;
+use crate::secret::Source;
+
+/// Which of the two environments.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Name {
+    /// Production.
+    Ea,
+    /// Development.
+    Eb,
+}
+
+impl Name {
+    /// The other environment.
+    pub fn other(self) -> Name {
+        match self {
+            Name::Ea => Name::Eb,
+            Name::Eb => Name::Ea,
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Name::Ea => "ea",
+            Name::Eb => "eb",
+        })
+    }
+}
+
+/// `site.json`: both environments, and what they may share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// The site's name; it names the state directory and marks EB's database.
+    pub name: String,
+    /// Where the journal, the lock and generated files live.
+    #[serde(default)]
+    pub state_directory: PathBuf,
+    /// The machine.
+    pub host: Host,
+    /// What both environments may share; nothing else.
+    pub shared: Shared,
+    /// The two environments.
+    pub environments: Environments,
+    /// How EB is filled.
+    #[serde(default)]
+    pub sample: Sample,
+}
+
+impl Record for Site {
+    const RECORD: &'static str = "mkx.site/1";
+}
+
+impl Site {
+    /// One environment.
+    pub fn environment(&self, name: Name) -> &Environment {
+        match name {
+            Name::Ea => &self.environments.ea,
+            Name::Eb => &self.environments.eb,
+        }
+    }
+}
+
+/// The machine that both environments run on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// Processors.
+    pub cpus: f64,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+}
+
+/// What both environments may share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shared {
+    /// The external Docker network that the edge reaches both through.
+    pub network: String,
+    /// Named volumes that belong to neither alone (the edge's TLS keys).
+    #[serde(default)]
+    pub volumes: Vec<String>,
+    /// The one edge.
+    #[serde(default)]
+    pub edge: Edge,
+}
+
+/// The shared Caddy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Edge {
+    /// Its compose service, in production's project.
+    pub service: String,
+    /// Its admin API.
+    pub admin_url: String,
+    /// Its base configuration file, where it has one.
+    pub caddyfile: Option<PathBuf>,
+}
+
+impl Default for Edge {
+    fn default() -> Self {
+        Edge {
+            service: "caddy".into(),
+            admin_url: "http://127.0.0.1:2019".into(),
+            caddyfile: None,
+        }
+    }
+}
+
+/// The two environments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Environments {
+    /// Production.
+    pub ea: Environment,
+    /// Development.
+    pub eb: Environment,
+}
+
+/// What an environment is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The real thing.
+    Production,
+    /// A sample of it, to try things in.
+    Development,
+}
+
+/// One environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// Production for `ea`, development for `eb`.
+    pub role: Role,
+    /// Docker Compose project; containers are called `PROJECT-SERVICE`.
+    pub project: String,
+    /// The checkout; relative paths of this environment start here.
+    pub directory: PathBuf,
+    /// Compose files, base first.
+    pub compose_files: Vec<PathBuf>,
+    /// Env files that fill `${…}` in the compose files, in order of precedence (the last wins).
+    pub env_files: Vec<PathBuf>,
+    /// Git branch of the checkout.
+    pub branch: String,
+    /// The site's host name.
+    pub domain: String,
+    /// The database.
+    pub database: Database,
+    /// The artwork files.
+    pub vault: Vault,
+    /// The broker.
+    pub mqtt: Mqtt,
+    /// The login with another service.
+    pub oauth: OAuth,
+    /// Who may see the site.
+    #[serde(default)]
+    pub access: Access,
+    /// The most that the environment may take of the host.
+    #[serde(default)]
+    pub share: Share,
+    /// Answers 200 when the environment is well.
+    pub health_url: String,
+    /// What the application brings.
+    #[serde(default)]
+    pub commands: Commands,
+}
+
+/// An environment's database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// libpq URL without password: `postgresql://owner@127.0.0.1:5432/makapix`.
+    pub url: String,
+    /// Where the password is; absent: `PGPASSFILE` or `~/.pgpass`.
+    #[serde(default)]
+    pub password: Option<Source>,
+    /// The role that owns the tables (development only); absent: the role of the URL.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// What the application's other roles may do (development only).
+    #[serde(default)]
+    pub grants: Vec<Grant>,
+    /// A command in front of `pg_dump` and `pg_restore`, where they are not run on the host:
+    /// `["docker", "exec", "--interactive", "makapix-prod-db"]`.
+    #[serde(default)]
+    pub client_command: Vec<String>,
+    /// The database's URL as that command sees it; absent: `url`.
+    #[serde(default)]
+    pub client_url: Option<String>,
+}
+
+/// What one role may do in EB's database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// An existing role.
+    pub role: String,
+    /// Table privileges: `SELECT`, `INSERT`, `UPDATE`, `DELETE`, …; sequences follow.
+    pub tables: Vec<String>,
+}
+
+/// An environment's artwork files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Vault {
+    /// The directory on the host.
+    pub path: PathBuf,
+    /// The host name that serves it.
+    pub domain: String,
+}
+
+/// An environment's MQTT broker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mqtt {
+    /// The name that the application uses inside: the container's own.
+    pub host: String,
+    /// The name that devices are given.
+    pub public_host: String,
+    /// The port for TLS with client certificates, on the host.
+    pub port: u16,
+    /// The plain port, on loopback of the host.
+    pub plain_port: u16,
+    /// Certificates and keys, relative to the environment's directory.
+    pub certificate_directory: PathBuf,
+    /// Configuration, ACL and password files, relative to the environment's directory.
+    #[serde(default = "default_mqtt_config")]
+    pub config_directory: PathBuf,
+    /// A second fence: every topic starts with it. Absent: none.
+    #[serde(default)]
+    pub topic_prefix: Option<String>,
+    /// Makes the broker read its files again, as a command: `["docker", "kill", "--signal", "HUP", …]`.
+    #[serde(default)]
+    pub reload: Vec<String>,
+}
+
+fn default_mqtt_config() -> PathBuf {
+    "mqtt/config".into()
+}
+
+/// An environment's OAuth application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OAuth {
+    /// The variable in the env file that holds the client id.
+    pub client_id_variable: String,
+    /// The variable that holds the client secret.
+    pub client_secret_variable: String,
+    /// The variable that holds the callback.
+    pub callback_variable: String,
+    /// What the callback must be.
+    pub callback: String,
+    /// The path that starts a login, on the environment's domain.
+    pub login_path: String,
+}
+
+/// Who may see the site.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case", tag = "kind")]
+pub enum Access {
+    /// Everyone.
+    #[default]
+    Public,
+    /// Those with a password.
+    BasicAuth {
+        /// Names and bcrypt hashes, mode 0600; relative to the folder of the site document.
+        users_file: PathBuf,
+        /// Paths that need no password.
+        #[serde(default)]
+        public_paths: Vec<String>,
+    },
+}
+
+/// The most that an environment may take of the host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Share {
+    /// Per cent of processors and memory.
+    pub percent: f64,
+    /// How services split it; a service that is not named has weight 1.
+    pub weights: BTreeMap<String, f64>,
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Share {
+            percent: 100.0,
+            weights: BTreeMap::new(),
+        }
+    }
+}
+
+/// Commands that the application brings, each as a list of arguments, run in the environment's
+/// directory.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Commands {
+    /// Runs the application's tests.
+    pub test: Vec<String>,
+    /// Migrates the database to the checkout's head.
+    pub migrate: Vec<String>,
+    /// Prints the database's present revision.
+    pub revision: Vec<String>,
+    /// Migrates back; the revision is appended.
+    pub downgrade: Vec<String>,
+}
+
+/// How EB is filled from EA.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sample {
+    /// The sampling policy.
+    pub policy: PathBuf,
+    /// Per cent of users.
+    pub percent: f64,
+    /// The same seed chooses the same users.
+    pub seed: String,
+    /// The key of pseudonyms; absent: a fresh one for each run, which is not kept.
+    pub key: Option<Source>,
+    /// The development password of every sampled account; absent: generated into a file.
+    pub password: Option<Source>,
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Sample {
+            policy: "policy.json".into(),
+            percent: 10.0,
+            seed: "mkx".into(),
+            key: None,
+            password: None,
+        }
+    }
+}
+
+impl Environment {
+    /// A path of this environment, made absolute by its directory.
+    pub fn path(&self, relative: &Path) -> PathBuf {
+        self.directory.join(relative)
+    }
+
+    /// Its env files as absolute paths.
+    pub fn env_file_paths(&self) -> Vec<PathBuf> {
+        self.env_files.iter().map(|file| self.path(file)).collect()
+    }
+}

@@ -1,0 +1,56 @@
+//! Defaults and absolute paths.
+
+use std::path::{Path, PathBuf};
+
+use super::{Access, Environment, Site};
+use crate::secret::Source;
+
+/// Fills the defaults that depend on other fields and makes paths absolute.
+pub fn make_absolute(site: &mut Site, folder: &Path) {
+    if site.state_directory.as_os_str().is_empty() {
+        site.state_directory = Path::new("/var/lib/mkx").join(&site.name);
+    }
+    anchor(&mut site.state_directory, folder);
+    anchor(&mut site.sample.policy, folder);
+    for source in [&mut site.sample.key, &mut site.sample.password] {
+        anchor_source(source, folder);
+    }
+    if let Some(caddyfile) = &mut site.shared.edge.caddyfile {
+        let production = site.environments.ea.directory.clone();
+        anchor(caddyfile, &folder.join(production));
+    }
+    for environment in [&mut site.environments.ea, &mut site.environments.eb] {
+        resolve_environment(environment, folder);
+    }
+}
+
+fn resolve_environment(environment: &mut Environment, folder: &Path) {
+    anchor(&mut environment.directory, folder);
+    let directory = environment.directory.clone();
+    for path in environment
+        .compose_files
+        .iter_mut()
+        .chain(&mut environment.env_files)
+        .chain([
+            &mut environment.mqtt.certificate_directory,
+            &mut environment.mqtt.config_directory,
+        ])
+    {
+        anchor(path, &directory);
+    }
+    anchor(&mut environment.vault.path, folder);
+    anchor_source(&mut environment.database.password, folder);
+    if let Access::BasicAuth { users_file, .. } = &mut environment.access {
+        anchor(users_file, folder);
+    }
+}
+
+fn anchor_source(source: &mut Option<Source>, folder: &Path) {
+    if let Some(Source::File(path)) = source {
+        anchor(path, folder);
+    }
+}
+
+fn anchor(path: &mut PathBuf, folder: &Path) {
+    *path = folder.join(&path);
+}
