@@ -51,7 +51,7 @@ fn check_name(site: &Site) -> Option<Problem> {
 }
 
 fn check_numbers(site: &Site) -> Option<Problem> {
-    if !(site.host.cpus > 0.0) {
+    if site.host.cpus <= 0.0 {
         return problem("host.cpus", "it must be more than 0");
     }
     if site.host.memory_bytes == 0 {

@@ -1,0 +1,36 @@
+//! The command line; a file a verb.
+
+use clap::{Parser, Subcommand};
+use mkx_contract::arguments::Common;
+use mkx_contract::{Answer, Result};
+
+mod schema;
+
+/// Fill the development database with an anonymised sample of production's
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Print the JSON Schema of what this tool reads and writes
+    Schema,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    ///
+    /// # Errors
+    /// Whatever the verb fails with.
+    pub fn run(self) -> Result<Answer> {
+        self.common.apply();
+        match self.verb {
+            Verb::Schema => schema::run(),
+        }
+    }
+}

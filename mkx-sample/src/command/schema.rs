@@ -1,0 +1,13 @@
+//! `mkx-sample schema`.
+
+use mkx_contract::schema::Schemas;
+use mkx_contract::{Answer, Result, Site, output};
+
+use crate::policy::Policy;
+
+/// Prints the JSON Schema of every record that the tool reads or writes.
+pub fn run() -> Result<Answer> {
+    let schemas = Schemas::default().reads::<Site>().reads::<Policy>();
+    output::stdout().json(&schemas.document())?;
+    Ok(Answer::Yes)
+}
