@@ -64,6 +64,11 @@ impl Input {
         parse(&text, T::RECORD, &self.name)
     }
 
+    /// The bytes themselves, for a reader that knows a faster way to its records.
+    pub fn into_reader(self) -> Box<dyn BufRead> {
+        self.reader
+    }
+
     /// Reads a stream, a record a line.
     pub fn lines(self) -> Lines {
         Lines {

@@ -11,6 +11,7 @@ pub mod input;
 pub mod interrupt;
 pub mod journal;
 pub mod lock;
+pub mod manifest;
 pub mod output;
 pub mod program;
 pub mod record;
