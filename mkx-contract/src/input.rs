@@ -95,7 +95,7 @@ pub fn parse<T: Record>(text: &str, expected: &str, name: &str) -> Result<T> {
 }
 
 /// Turns parsed JSON into the record it should be; `place` is what errors call it.
-pub fn from_value<T: Record>(value: Value, expected: &str, place: &str) -> Result<T> {
+pub fn from_value<T: Record>(mut value: Value, expected: &str, place: &str) -> Result<T> {
     match kind_of(&value) {
         Some(kind) if kind == expected => {}
         Some(kind) => {
@@ -108,6 +108,10 @@ pub fn from_value<T: Record>(value: Value, expected: &str, place: &str) -> Resul
                 "cannot use {place}: it has no field \"record\", expected {expected}"
             )));
         }
+    }
+    // Records that refuse unknown fields do not know this one: it is the trait's.
+    if let Some(object) = value.as_object_mut() {
+        object.shift_remove("record");
     }
     serde_path_to_error::deserialize(value).map_err(|error| {
         Failure::input(format!(
@@ -244,6 +248,21 @@ mod tests {
             failure.to_string(),
             "cannot read line 2 of stdin: it is cut off before its end"
         );
+    }
+
+    #[test]
+    fn a_record_that_refuses_unknown_fields_can_be_read() {
+        #[derive(Debug, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Strict {
+            path: String,
+        }
+        impl Record for Strict {
+            const RECORD: &'static str = "mkx.test.strict/1";
+        }
+        let text = "{\"record\":\"mkx.test.strict/1\",\"path\":\"a\"}";
+        let strict: Strict = Input::new(text.as_bytes(), "stdin").document().unwrap();
+        assert_eq!(strict.path, "a");
     }
 
     #[test]

@@ -6,7 +6,9 @@
 pub mod catalog;
 pub mod command;
 pub mod endpoint;
+pub mod files;
 pub mod policy;
+pub mod sample;
 pub mod selection;
 pub mod source;
 pub mod sql;

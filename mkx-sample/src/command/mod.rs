@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use mkx_contract::arguments::Common;
 use mkx_contract::{Answer, Result};
 
+mod files;
 mod schema;
 
 /// Fill the development database with an anonymised sample of production's
@@ -18,6 +19,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Files(files::Files),
     /// Print the JSON Schema of what this tool reads and writes
     Schema,
 }
@@ -30,6 +32,7 @@ impl Arguments {
     pub fn run(self) -> Result<Answer> {
         self.common.apply();
         match self.verb {
+            Verb::Files(files) => files.run(&self.common),
             Verb::Schema => schema::run(),
         }
     }

@@ -1,13 +1,17 @@
 //! `mkx-sample schema`.
 
 use mkx_contract::schema::Schemas;
-use mkx_contract::{Answer, Result, Site, output};
+use mkx_contract::{Answer, Result, Site, manifest, output};
 
 use crate::policy::Policy;
 
 /// Prints the JSON Schema of every record that the tool reads or writes.
 pub fn run() -> Result<Answer> {
-    let schemas = Schemas::default().reads::<Site>().reads::<Policy>();
+    let schemas = Schemas::default()
+        .reads::<Site>()
+        .reads::<Policy>()
+        .writes::<manifest::File>()
+        .writes::<manifest::End>();
     output::stdout().json(&schemas.document())?;
     Ok(Answer::Yes)
 }

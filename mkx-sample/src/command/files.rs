@@ -1,0 +1,91 @@
+//! `mkx-sample files`.
+
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use mkx_contract::arguments::Common;
+use mkx_contract::input::Input;
+use mkx_contract::{Answer, Failure, Record, Result, output};
+use rustix::fs::FileType;
+use serde::{Deserialize, Serialize};
+
+use crate::endpoint::Endpoint;
+use crate::{files, policy, sample};
+
+const EXAMPLES: &str = "\
+Examples:
+  mkx-sample files > manifest.jsonl                          what EB refers to now
+  mkx-sample run | mkx-sample files | mkx-vault sync         only if the run went well
+  mkx-sample files --no-report | mkx-vault plan              in cron or over ssh, where stdin is a pipe
+
+When stdin is a pipe or a file, it must hold the report of `mkx-sample run`: an empty one means
+that the run failed, and nothing is written (exit 3). A terminal or /dev/null is not read.";
+
+/// Write the manifest of vault files that EB's rows refer to
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Files {
+    /// EB's database, a libpq URL without password [default: the site's]
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+
+    /// The sampling policy [default: the site's]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+
+    /// Do not read a report from stdin, even if it is a pipe
+    #[arg(long)]
+    no_report: bool,
+}
+
+/// What matters here of the report of `mkx-sample run`.
+#[derive(Serialize, Deserialize)]
+struct Report {
+    ok: bool,
+}
+
+impl Record for Report {
+    const RECORD: &'static str = "mkx.sample.report/1";
+}
+
+impl Files {
+    /// Writes the manifest to stdout.
+    pub fn run(&self, common: &Common) -> Result<Answer> {
+        if !self.no_report && stdin_brings_a_report() {
+            check_report()?;
+        }
+        let site = common.site()?;
+        let policy = policy::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
+        let endpoint = Endpoint::of(&site.environments.eb, self.to.as_deref())?;
+        let (mut client, _) = sample::open(&endpoint, &site.name)?;
+        files::write(&mut client, &policy.files, &mut output::stdout())?;
+        Ok(Answer::Yes)
+    }
+}
+
+/// True for a pipe, a socket or a file: something stands in front. A terminal and /dev/null are
+/// character devices, and a closed stdin is nothing.
+fn stdin_brings_a_report() -> bool {
+    let stdin = std::io::stdin();
+    !stdin.is_terminal()
+        && rustix::fs::fstat(stdin.as_fd()).is_ok_and(|stat| {
+            !matches!(
+                FileType::from_raw_mode(stat.st_mode),
+                FileType::CharacterDevice
+            )
+        })
+}
+
+fn check_report() -> Result<()> {
+    let report: Report = Input::open(Path::new("-"))?.document()?;
+    if report.ok {
+        Ok(())
+    } else {
+        Err(Failure::input(
+            "cannot write the manifest: the report on stdin says that the run failed",
+        )
+        .hint("mkx-sample run said why; EB still holds the sample that it held before"))
+    }
+}
