@@ -12,3 +12,4 @@ pub mod sample;
 pub mod selection;
 pub mod source;
 pub mod sql;
+pub mod transform;

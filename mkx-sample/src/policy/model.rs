@@ -211,7 +211,7 @@ pub enum Transform {
     Hash,
     /// The hash of the development password (bcrypt).
     Password,
-    /// EA's hosts become EB's, in text and arrays of text.
+    /// EA's hosts become EB's in URLs, in text, arrays of text and JSON.
     RewriteUrl,
     /// Several, one after the other.
     Chain(Vec<Transform>),
@@ -237,13 +237,13 @@ pub struct Pseudonym {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
-    /// `user-5f3a…@users.example.com`; lower-cased before it is made.
+    /// `user-bkdp…@users.example.com`, made of the lower-cased original.
     Email,
-    /// `user-5f3a…`.
+    /// `user-bkdp…`, in letters that are their own look-alike skeleton.
     Handle,
-    /// A name of a person or device: `name 5f3a…`.
+    /// A name of a person or device: `name bkdp…`.
     Name,
-    /// In 198.18.0.0/15 (RFC 2544).
+    /// In 198.18.0.0/15 (RFC 2544); not for unique columns.
     Ipv4,
     /// In 2001:db8::/32 (RFC 3849).
     Ipv6,
@@ -255,7 +255,7 @@ pub enum Form {
     Token,
     /// `mkx/1.0 (5f3a…)`.
     UserAgent,
-    /// Decimal digits, as many as the original has.
+    /// Decimal digits, as many as the original has; not for unique columns.
     Digits,
 }
 
