@@ -11,6 +11,33 @@ use crate::{Failure, Result};
 /// What stands in the place of a secret wherever it would be printed.
 pub const HIDDEN: &str = "***";
 
+/// The last words of names whose values are secret.
+const SECRET_WORDS: [&str; 11] = [
+    "PASSWORD",
+    "PASSWD",
+    "PASS",
+    "PWD",
+    "SECRET",
+    "KEY",
+    "TOKEN",
+    "SALT",
+    "DSN",
+    "HASH",
+    "CREDENTIALS",
+];
+
+/// True where a variable of this name holds a secret, as far as its name tells:
+/// `DB_ADMIN_PASSWORD`, `JWT_SECRET_KEY`, `SENTRY_DSN`; `DATABASE_URL` carries a password. A path
+/// to a secret (`MQTT_CA_KEY_FILE`) is none.
+pub fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    if name.ends_with("DATABASE_URL") || name == "DB_ADMIN_URL" {
+        return true;
+    }
+    let last = name.rsplit('_').next().unwrap_or_default();
+    SECRET_WORDS.contains(&last) || last.ends_with("PASSWORD")
+}
+
 /// A secret value. `Debug` and `Serialize` give `***`; there is no `Display` and no `Default`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -112,6 +139,31 @@ mod tests {
         let secret = Secret::new("hunter2");
         assert_eq!(format!("{secret:?}"), "***");
         assert_eq!(serde_json::to_string(&secret).unwrap(), "\"***\"");
+    }
+
+    #[test]
+    fn a_name_tells_whether_its_value_is_secret() {
+        for name in [
+            "DB_ADMIN_PASSWORD",
+            "JWT_SECRET_KEY",
+            "MAKAPIX_IP_HASH_SALT",
+            "SENTRY_DSN",
+            "DATABASE_URL",
+            "PGPASSWORD",
+            "jwt_secret",
+        ] {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in [
+            "DB_DATABASE",
+            "MQTT_CA_KEY_FILE",
+            "BASE_URL",
+            "MQTT_PASSWD_FILE",
+            "CERT_RENEWAL_THRESHOLD_DAYS",
+            "SQIDS_ALPHABET",
+        ] {
+            assert!(!is_secret_name(name), "{name}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Site, place::Document, resolve, validate};
+use super::{Site, interpolate, place::Document, resolve, validate};
 use crate::input::Input;
 use crate::{Failure, Record, Result};
 
@@ -37,7 +37,9 @@ fn read_file(path: &Path) -> Result<Site> {
 /// Parses, validates and resolves a site document; `folder` is what its paths are relative to.
 pub fn read(text: &str, name: &str, folder: &Path) -> Result<Site> {
     let document = Document { text, name };
-    let mut site: Site = document.parse(Site::RECORD)?;
+    let mut value = document.parse(Site::RECORD)?;
+    interpolate::environments(&mut value, &document, folder)?;
+    let mut site: Site = document.decode(value)?;
     resolve::make_absolute(&mut site, folder);
     if let Some(problem) = validate::first_problem(&site) {
         return Err(document.at(&problem.pointer, &problem.message));

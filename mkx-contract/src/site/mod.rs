@@ -3,9 +3,13 @@
 //! Found by `--site`, else `MKX_SITE`, else `site.json` here or in a parent folder. Relative
 //! paths are relative to the folder that holds it; environments' own paths (compose files, env
 //! files, certificate directories) are relative to the environment's directory.
+//!
+//! `${NAME}` in an environment's text is the value that its own env files give to NAME.
 
+mod claims;
 pub mod env_file;
 mod find;
+mod interpolate;
 mod model;
 mod place;
 mod resolve;

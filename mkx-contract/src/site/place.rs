@@ -16,11 +16,12 @@ pub struct Document<'a> {
 }
 
 impl Document<'_> {
-    /// Parses the document as a record whose type refuses unknown fields.
+    /// Parses the document as JSON that says it is the expected record; `record` itself is
+    /// taken out.
     ///
     /// # Errors
-    /// Exit 3: `site.json:12:9: environments.ea.vault: unknown field "pth"`.
-    pub fn parse<T: Record>(&self, expected: &str) -> Result<T> {
+    /// Exit 3: `site.json:12:9: expected value`.
+    pub fn parse(&self, expected: &str) -> Result<Value> {
         if self.text.trim().is_empty() {
             return Err(Failure::input(format!(
                 "cannot read {}: it is empty",
@@ -51,6 +52,14 @@ impl Document<'_> {
                 ));
             }
         }
+        Ok(value)
+    }
+
+    /// Decodes what [`Document::parse`] returned as a type that refuses unknown fields.
+    ///
+    /// # Errors
+    /// Exit 3: `site.json:12:9: environments.ea.vault.pth: unknown field`.
+    pub fn decode<T: Record>(&self, value: Value) -> Result<T> {
         serde_path_to_error::deserialize(value).map_err(|error| {
             let mut pointer = pointer_of(error.path());
             let message = error.inner().to_string();

@@ -52,5 +52,6 @@ fn anchor_source(source: &mut Option<Source>, folder: &Path) {
 }
 
 fn anchor(path: &mut PathBuf, folder: &Path) {
-    *path = folder.join(&path);
+    // The components alone: without a slash at the end, without `.`.
+    *path = folder.join(&path).components().collect();
 }

@@ -1,6 +1,10 @@
 //! What must hold between the fields of a site document.
 
-use super::{Environment, Name, Role, Site};
+use std::path::Path;
+
+use url::Url;
+
+use super::{Access, Environment, Name, Role, Site, claims};
 
 /// What is wrong, and the way to it in the document.
 pub struct Problem {
@@ -10,20 +14,28 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// A problem at a place, written with dots: `environments.eb.vault.path`.
+    pub fn at(pointer: &str, message: impl Into<String>) -> Problem {
+        Problem {
+            pointer: pointer.split('.').map(str::to_owned).collect(),
+            message: message.into(),
+        }
+    }
+}
+
 fn problem(pointer: &str, message: impl Into<String>) -> Option<Problem> {
-    Some(Problem {
-        pointer: pointer.split('.').map(str::to_owned).collect(),
-        message: message.into(),
-    })
+    Some(Problem::at(pointer, message))
 }
 
 /// The first thing that is not right.
 pub fn first_problem(site: &Site) -> Option<Problem> {
     check_name(site)
         .or_else(|| check_numbers(site))
+        .or_else(|| check_shared(site))
         .or_else(|| check_environment(Name::Ea, &site.environments.ea, Role::Production))
         .or_else(|| check_environment(Name::Eb, &site.environments.eb, Role::Development))
-        .or_else(|| check_claimed_twice(site))
+        .or_else(|| claims::first_problem(site))
 }
 
 fn check_name(site: &Site) -> Option<Problem> {
@@ -63,6 +75,25 @@ fn check_numbers(site: &Site) -> Option<Problem> {
     None
 }
 
+fn check_shared(site: &Site) -> Option<Problem> {
+    if site.shared.network.is_empty() {
+        return problem("shared.network", "it must name the external network");
+    }
+    if let Some(cause) = web_url_problem(&site.shared.edge.admin_url) {
+        return problem("shared.edge.admin_url", cause);
+    }
+    let state = &site.state_directory;
+    [("ea", &site.environments.ea), ("eb", &site.environments.eb)]
+        .into_iter()
+        .find(|(_, environment)| state.starts_with(&environment.vault.path))
+        .and_then(|(name, _)| {
+            problem(
+                "state_directory",
+                format!("it lies inside environments.{name}.vault.path"),
+            )
+        })
+}
+
 fn check_environment(name: Name, environment: &Environment, role: Role) -> Option<Problem> {
     let at = |field: &str| format!("environments.{name}.{field}");
     if environment.role != role {
@@ -82,6 +113,14 @@ fn check_environment(name: Name, environment: &Environment, role: Role) -> Optio
             "it must be more than 0 and at most 100",
         );
     }
+    for (service, weight) in &environment.share.weights {
+        if weight.is_nan() || *weight <= 0.0 {
+            return problem(
+                &at(&format!("share.weights.{service}")),
+                "it must be more than 0",
+            );
+        }
+    }
     for (field, url) in [
         ("database.url", Some(&environment.database.url)),
         (
@@ -93,8 +132,34 @@ fn check_environment(name: Name, environment: &Environment, role: Role) -> Optio
             return problem(&at(field), cause);
         }
     }
-    if url::Url::parse(&environment.health_url).is_err() {
-        return problem(&at("health_url"), "it is not a URL");
+    for (field, url) in [
+        ("health_url", &environment.health_url),
+        ("oauth.callback", &environment.oauth.callback),
+    ] {
+        if let Some(cause) = web_url_problem(url) {
+            return problem(&at(field), cause);
+        }
+    }
+    if !environment.vault.path.is_absolute() || environment.vault.path == Path::new("/") {
+        return problem(&at("vault.path"), "it must be a directory of its own");
+    }
+    if let Some(cause) = path_problem(&environment.oauth.login_path) {
+        return problem(&at("oauth.login_path"), cause);
+    }
+    if let Access::BasicAuth { public_paths, .. } = &environment.access {
+        for (index, path) in public_paths.iter().enumerate() {
+            if let Some(cause) = path_problem(path) {
+                return problem(&at(&format!("access.public_paths.{index}")), cause);
+            }
+        }
+    }
+    if let Some(prefix) = &environment.mqtt.topic_prefix
+        && (prefix.is_empty() || prefix.contains(['+', '#']) || prefix.starts_with('$'))
+    {
+        return problem(
+            &at("mqtt.topic_prefix"),
+            "it must be a topic, without + and # and not under $",
+        );
     }
     for (field, domain) in [
         ("domain", &environment.domain),
@@ -107,8 +172,26 @@ fn check_environment(name: Name, environment: &Environment, role: Role) -> Optio
     None
 }
 
+fn path_problem(path: &str) -> Option<String> {
+    (!path.starts_with('/')).then(|| "it must be a path that begins with /".into())
+}
+
+fn web_url_problem(text: &str) -> Option<String> {
+    match Url::parse(text) {
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => Some(format!(
+            "its scheme is {:?}, expected \"https\"",
+            url.scheme()
+        )),
+        Ok(url) if url.password().is_some() || !url.username().is_empty() => {
+            Some("it must not hold a user or a password".into())
+        }
+        Ok(_) => None,
+        Err(_) => Some("it is not a URL".into()),
+    }
+}
+
 fn database_url_problem(text: &str) -> Option<String> {
-    let Ok(url) = url::Url::parse(text) else {
+    let Ok(url) = Url::parse(text) else {
         return Some("it is not a URL; expected postgresql://ROLE@HOST:PORT/DATABASE".into());
     };
     if !matches!(url.scheme(), "postgresql" | "postgres") {
@@ -124,59 +207,4 @@ fn database_url_problem(text: &str) -> Option<String> {
         return Some("it names no database".into());
     }
     None
-}
-
-/// What two environments must not both claim.
-fn check_claimed_twice(site: &Site) -> Option<Problem> {
-    let (ea, eb) = (&site.environments.ea, &site.environments.eb);
-    let claims: [(&str, String, String); 11] = [
-        ("project", ea.project.clone(), eb.project.clone()),
-        ("directory", shown(&ea.directory), shown(&eb.directory)),
-        ("domain", ea.domain.clone(), eb.domain.clone()),
-        ("vault.path", shown(&ea.vault.path), shown(&eb.vault.path)),
-        (
-            "vault.domain",
-            ea.vault.domain.clone(),
-            eb.vault.domain.clone(),
-        ),
-        (
-            "database.url",
-            ea.database.url.clone(),
-            eb.database.url.clone(),
-        ),
-        ("mqtt.host", ea.mqtt.host.clone(), eb.mqtt.host.clone()),
-        (
-            "mqtt.port",
-            ea.mqtt.port.to_string(),
-            eb.mqtt.port.to_string(),
-        ),
-        (
-            "mqtt.plain_port",
-            ea.mqtt.plain_port.to_string(),
-            eb.mqtt.plain_port.to_string(),
-        ),
-        (
-            "mqtt.certificate_directory",
-            shown(&ea.mqtt.certificate_directory),
-            shown(&eb.mqtt.certificate_directory),
-        ),
-        (
-            "oauth.callback",
-            ea.oauth.callback.clone(),
-            eb.oauth.callback.clone(),
-        ),
-    ];
-    claims
-        .into_iter()
-        .find(|(_, a, b)| a == b)
-        .and_then(|(field, value, _)| {
-            problem(
-                &format!("environments.eb.{field}"),
-                format!("{value:?} is environments.ea.{field} too; each environment needs its own"),
-            )
-        })
-}
-
-fn shown(path: &std::path::Path) -> String {
-    path.display().to_string()
 }

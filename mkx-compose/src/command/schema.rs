@@ -1,0 +1,16 @@
+//! `mkx-compose schema`.
+
+use mkx_contract::schema::Schemas;
+use mkx_contract::{Answer, Result, Site, output};
+
+use crate::replace::Files;
+
+/// Prints the JSON Schema of every record that the tool reads or writes.
+pub fn run() -> Result<Answer> {
+    let schemas = Schemas::default()
+        .reads::<Site>()
+        .writes::<Site>()
+        .writes::<Files>();
+    output::stdout().json(&schemas.document())?;
+    Ok(Answer::Yes)
+}

@@ -1,0 +1,18 @@
+//! `mkx-compose site`: the site document, validated and resolved.
+
+use mkx_contract::arguments::Common;
+use mkx_contract::{Answer, Result, output};
+
+/// Worked examples for `--help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  mkx-compose site | jq .environments.eb.domain
+  mkx-compose site --site draft.json >/dev/null   # exit 3 and the place of what is wrong
+  mkx-compose site | mkx-caddy render --site -";
+
+/// Prints the document that every tool works with; it is a valid site document itself.
+pub fn run(common: &Common) -> Result<Answer> {
+    let site = common.site()?;
+    output::stdout().document(&site)?;
+    Ok(Answer::Yes)
+}
