@@ -7,7 +7,7 @@ use crate::endpoint::{Endpoint, cause};
 
 /// Every session on EA starts like this; the transaction is read only as well.
 const OPTIONS: &str = "-c default_transaction_read_only=on -c idle_in_transaction_session_timeout=0 \
-                       -c statement_timeout=0 -c lock_timeout=30s -c DateStyle=ISO \
+                       -c statement_timeout=0 -c lock_timeout=30s -c row_security=off -c DateStyle=ISO \
                        -c standard_conforming_strings=on -c search_path=pg_catalog,public";
 
 /// What the SELECTs refer to by `current_setting('mkx.…')`, so that it is never in a statement's
