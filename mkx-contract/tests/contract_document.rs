@@ -1,0 +1,56 @@
+//! `docs/contract.md` keeps its word: every example is what the types read and write.
+//!
+//! A record that only one tool knows is checked by that tool's own `tests/contract_document.rs`.
+
+#![allow(clippy::unwrap_used)]
+
+mod examples;
+
+use std::path::Path;
+
+use mkx_contract::{Record, Site, journal, manifest};
+
+#[test]
+fn every_example_of_a_shared_record_is_read_and_written_as_it_stands() {
+    for example in examples::read() {
+        match example.kind() {
+            Site::RECORD => check_site(&example),
+            journal::Entry::RECORD => example.check::<journal::Entry>(),
+            manifest::File::RECORD => example.check::<manifest::File>(),
+            manifest::End::RECORD => example.check::<manifest::End>(),
+            kind => check_owner(kind, example.line),
+        }
+    }
+}
+
+/// The type of the site document refuses `record` itself, since it refuses all unknown fields.
+fn check_site(example: &examples::Example) {
+    let mut value = example.value.clone();
+    value.as_object_mut().unwrap().remove("record");
+    let site: Site = serde_json::from_value(value).unwrap();
+    let written = serde_json::Value::Object(mkx_contract::record::to_object(&site));
+    assert_eq!(written, example.value);
+    let text = example.value.to_string();
+    mkx_contract::site::read(&text, "the example", Path::new("/srv/mkx")).unwrap();
+}
+
+fn check_owner(kind: &str, line: usize) {
+    let tool = kind.split('.').nth(1).unwrap();
+    let test = format!(
+        "{}/../mkx-{tool}/tests/contract_document.rs",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    assert!(
+        Path::new(&test).is_file(),
+        "line {line}: no test of mkx-{tool} reads {kind}"
+    );
+}
+
+#[test]
+fn every_exit_code_stands_in_the_document() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/contract.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    for code in [0, 1, 2, 3, 4, 5, 130] {
+        assert!(text.contains(&format!("\n| {code} |")), "exit code {code}");
+    }
+}

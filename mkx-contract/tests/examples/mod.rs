@@ -1,0 +1,57 @@
+//! The JSON examples of `docs/contract.md`, for the tests that hold them against the types.
+
+use mkx_contract::Record;
+use serde_json::Value;
+
+/// An example, and the line that it starts at.
+pub struct Example {
+    pub line: usize,
+    pub value: Value,
+}
+
+impl Example {
+    pub fn kind(&self) -> &str {
+        self.value["record"]
+            .as_str()
+            .unwrap_or_else(|| panic!("the example at line {} is no record", self.line))
+    }
+
+    /// Decodes and writes it again: a field that the type does not know, or that the example
+    /// leaves out, shows as a difference.
+    #[track_caller]
+    pub fn check<T: Record>(&self) {
+        let record: T = mkx_contract::input::from_value(
+            self.value.clone(),
+            T::RECORD,
+            &format!("the example at line {}", self.line),
+        )
+        .unwrap();
+        let written = Value::Object(mkx_contract::record::to_object(&record));
+        assert_eq!(written, self.value, "the example at line {}", self.line);
+    }
+}
+
+/// Every fenced JSON example of the document.
+pub fn read() -> Vec<Example> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/contract.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut examples = Vec::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        if line != "```json" {
+            continue;
+        }
+        let body: Vec<&str> = lines
+            .by_ref()
+            .map(|(_, line)| line)
+            .take_while(|line| *line != "```")
+            .collect();
+        let value = serde_json::from_str(&body.join("\n"))
+            .unwrap_or_else(|error| panic!("the example at line {}: {error}", number + 1));
+        examples.push(Example {
+            line: number + 1,
+            value,
+        });
+    }
+    examples
+}
