@@ -1,0 +1,204 @@
+//! The server's data directory and process.
+
+use super::{Login, Options, PASSWORD, PostgresServer, SUPERUSER};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// The programs of the newest PostgreSQL on this machine. `MKX_POSTGRES_BINARIES` names another
+/// directory.
+pub fn binaries() -> PathBuf {
+    if let Some(directory) = std::env::var_os("MKX_POSTGRES_BINARIES") {
+        return directory.into();
+    }
+    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let version = entry.file_name().to_str()?.parse().ok()?;
+            let directory = entry.path().join("bin");
+            directory
+                .join("initdb")
+                .is_file()
+                .then_some((version, directory))
+        })
+        .collect();
+    versions.sort();
+    let (_, newest) = versions.pop().expect(
+        "PostgreSQL is not installed (no /usr/lib/postgresql/*/bin/initdb): run scripts/setup",
+    );
+    newest
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// PostgreSQL refuses to run as root: then the directory goes to the user `postgres`.
+pub fn hand_over(directory: &Path) {
+    if is_root() {
+        let done = Command::new("chown")
+            .arg("postgres:")
+            .arg(directory)
+            .status();
+        assert!(
+            done.is_ok_and(|status| status.success()),
+            "cannot give a directory to the user postgres: run scripts/setup"
+        );
+    }
+    // the tests of an unprivileged user reach the socket too
+    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))
+        .expect("a new directory's mode can be set");
+}
+
+/// A program to be run as a user whom PostgreSQL accepts.
+pub fn command(program: &Path) -> Command {
+    let mut command = if is_root() {
+        let mut command = Command::new("runuser");
+        command.args(["-u", "postgres", "--"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    command.env_remove("PGPASSWORD").env("LC_ALL", "C.UTF-8");
+    command
+}
+
+#[track_caller]
+fn finish(command: &mut Command, verb: &str) {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("cannot {verb}: {error}: run scripts/setup"));
+    assert!(
+        output.status.success(),
+        "cannot {verb}: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+impl PostgresServer {
+    pub(super) fn init(&self, options: &Options) {
+        let password = self.directory.path().join("password");
+        self.write_file(&password, PASSWORD);
+        let over_tcp = match options.login {
+            Login::Trust => "trust",
+            Login::Password => "scram-sha-256",
+        };
+        finish(
+            self.command("initdb")
+                .arg("--pgdata")
+                .arg(self.data())
+                .args(["--username", SUPERUSER, "--encoding", "UTF8"])
+                .args(["--locale", "C.UTF-8", "--lc-collate", "C", "--no-sync"])
+                .args(["--auth-local", "trust", "--auth-host", over_tcp])
+                .arg(format!("--pwfile={}", password.display())),
+            "make a PostgreSQL cluster",
+        );
+        let mut settings = format!(
+            "listen_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nport = {}\n\
+             max_connections = 60\nshared_buffers = 128MB\nmax_wal_size = 4GB\n\
+             wal_level = replica\nmax_wal_senders = 4\nhot_standby = on\nautovacuum_naptime = 10s\n",
+            self.directory.path().display(),
+            self.port
+        );
+        if !options.fsync {
+            settings += "fsync = off\nfull_page_writes = off\n";
+        }
+        for (name, value) in &options.settings {
+            settings += &format!("{name} = '{value}'\n");
+        }
+        self.append("postgresql.auto.conf", &settings);
+    }
+
+    pub(super) fn copy_of(&self, primary: &PostgresServer) {
+        finish(
+            self.command("pg_basebackup")
+                .arg("--pgdata")
+                .arg(self.data())
+                .arg("--host")
+                .arg(primary.socket_directory())
+                .args(["--port", &primary.port.to_string()])
+                .args(["--username", SUPERUSER, "--wal-method", "stream"])
+                .args(["--checkpoint", "fast", "--no-sync", "--write-recovery-conf"]),
+            "copy a cluster",
+        );
+        self.append(
+            "postgresql.auto.conf",
+            &format!(
+                "unix_socket_directories = '{}'\nport = {}\n",
+                self.directory.path().display(),
+                self.port
+            ),
+        );
+    }
+
+    /// Appends to a file of the data directory.
+    pub(super) fn append(&self, name: &str, text: &str) {
+        use std::io::Write;
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(self.data().join(name))
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .expect("the cluster's configuration can be written");
+    }
+
+    /// Writes a file that only the server's user may read.
+    pub(super) fn write_file(&self, path: &Path, text: &str) {
+        std::fs::write(path, text).expect("a private server's file can be written");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+            .expect("a new file's mode can be set");
+        if is_root() {
+            finish(
+                Command::new("chown").arg("postgres:").arg(path),
+                "give a file to the user postgres",
+            );
+        }
+    }
+
+    pub(super) fn start_process(&self) {
+        finish(
+            self.command("pg_ctl")
+                .arg("--pgdata")
+                .arg(self.data())
+                .arg("--log")
+                .arg(self.directory.path().join("log"))
+                .args(["--wait", "--silent", "start"]),
+            "start PostgreSQL",
+        );
+    }
+
+    pub(super) fn control(&self, mode: &str, verb: &str) {
+        finish(
+            self.command("pg_ctl")
+                .arg("--pgdata")
+                .arg(self.data())
+                .args(["--wait", "--silent", "--mode", mode, verb]),
+            "stop PostgreSQL",
+        );
+    }
+
+    /// A process that waits for our end, however it comes, then ends the server at once and
+    /// removes its directory.
+    pub(super) fn watch(&self) -> Child {
+        let mut stop = self.command("pg_ctl");
+        stop.arg("--pgdata")
+            .arg(self.data())
+            .args(["--wait", "--mode", "immediate", "stop"]);
+        Command::new("sh")
+            .arg("-c")
+            .arg("cat >/dev/null; \"$@\" >/dev/null 2>&1; rm -rf -- \"$0\"")
+            .arg(self.directory.path())
+            .arg(stop.get_program())
+            .args(stop.get_args())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("a shell can be started")
+    }
+}
