@@ -61,7 +61,11 @@ pub fn check_target(production: &Path, target: &Path) -> Result<PathBuf> {
     Ok(real_target)
 }
 
-fn real_directory(path: &Path) -> Result<PathBuf> {
+/// The real path of an existing directory.
+///
+/// # Errors
+/// Exit 3 where there is none.
+pub fn real_directory(path: &Path) -> Result<PathBuf> {
     let real = std::fs::canonicalize(path).map_err(|error| cannot_open(path, &error))?;
     if !real.is_dir() {
         return Err(Failure::input(format!(

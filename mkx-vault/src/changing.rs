@@ -1,0 +1,100 @@
+//! What every verb does around a change of EB's vault: the site's lock, the journal, and what a
+//! run that died has left behind.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use mkx_contract::journal::Journal;
+use mkx_contract::lock::SiteLock;
+use mkx_contract::{EnvironmentName, Failure, Result, Site};
+use serde_json::Value;
+
+use crate::temporary;
+use crate::tree::Root;
+
+/// Runs `body` as one step of the journal while holding the site's lock; `body` returns its answer
+/// and what the journal says about it, with the failure that ended it, if one did.
+pub fn step<T>(
+    site: &Site,
+    what: &str,
+    detail: Value,
+    body: impl FnOnce() -> Result<(T, Value, Result<()>)>,
+) -> Result<(T, Result<()>)> {
+    let _lock = SiteLock::take(&site.state_directory, what)?;
+    let journal = Journal::at(&site.state_directory);
+    let step = journal.begin(what, EnvironmentName::Eb, detail)?;
+    match body() {
+        Ok((answer, detail, Ok(()))) => {
+            step.done(detail)?;
+            Ok((answer, Ok(())))
+        }
+        Ok((answer, _, Err(failure))) => {
+            step.failed(&failure)?;
+            Ok((answer, Err(failure)))
+        }
+        Err(failure) => {
+            step.failed(&failure)?;
+            Err(failure)
+        }
+    }
+}
+
+/// A file in the state directory that says: temporary files may lie in this vault. It is there
+/// from before the first is made until the last is gone.
+pub struct Unfinished {
+    path: PathBuf,
+}
+
+impl Unfinished {
+    /// The mark of one vault.
+    pub fn of(site: &Site, target: &Root) -> Result<Unfinished> {
+        let stat = rustix::fs::fstat(target.fd()).map_err(|error| {
+            let error = std::io::Error::from(error);
+            Failure::peer(format!("cannot read {}: {error}", target.path.display()))
+        })?;
+        let name = format!("vault-{:x}-{:x}.unfinished", stat.st_dev, stat.st_ino);
+        Ok(Unfinished {
+            path: site.state_directory.join(name),
+        })
+    }
+
+    /// Removes the temporary files of a run that died, where one did.
+    pub fn repair(&self, target: &Root) -> Result<u64> {
+        if !self.path.exists() {
+            return Ok(0);
+        }
+        let removed = temporary::sweep(target)?;
+        self.clear()?;
+        Ok(removed)
+    }
+
+    /// Sets the mark, durably.
+    pub fn set(&self) -> Result<()> {
+        let made = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&self.path)
+            .and_then(|file| file.sync_all())
+            .and_then(|()| match self.path.parent() {
+                Some(folder) => File::open(folder)?.sync_all(),
+                None => Ok(()),
+            });
+        made.map_err(|error| self.cannot("make", &error))
+    }
+
+    /// Removes the mark.
+    pub fn clear(&self) -> Result<()> {
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(self.cannot("remove", &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn cannot(&self, verb: &str, error: &std::io::Error) -> Failure {
+        Failure::peer(format!("cannot {verb} {}: {error}", self.path.display()))
+    }
+}

@@ -1,0 +1,192 @@
+//! `mkx-vault sync` and `plan`: EB's vault gets the files that the manifest names.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mkx_contract::arguments::Common;
+use mkx_contract::{Answer, Failure, Result, Site, output, voice};
+use serde_json::json;
+
+use crate::batch::{Batches, Tally};
+use crate::changing::{self, Unfinished};
+use crate::manifest::Manifest;
+use crate::report::{Findings, Plan, Problem, Report, first};
+use crate::survey::{Survey, check_space, free_space, survey};
+use crate::vaults::{Directories, Vaults};
+
+const MIN_FREE_BYTES: &str = "524288000";
+const MOST_JOBS: i64 = 64;
+
+/// What `plan` and `sync` take.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The manifest; `-` is stdin
+    #[arg(default_value = "-", value_name = "MANIFEST")]
+    pub manifest: PathBuf,
+
+    #[command(flatten)]
+    directories: Directories,
+
+    /// Threads; two keep one disk busy
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=MOST_JOBS))]
+    jobs: u16,
+
+    /// Compare contents, not sizes and times (and EA's files with the manifest's digests)
+    #[arg(long)]
+    checksum: bool,
+
+    /// Copy the others where a path is refused; the exit code is still 3
+    #[arg(long)]
+    keep_going: bool,
+
+    /// What must stay free in EB's vault
+    #[arg(long, value_name = "BYTES", default_value = MIN_FREE_BYTES, env = "MAKAPIX_VAULT_MIN_FREE_BYTES")]
+    min_free: u64,
+}
+
+/// `mkx-vault plan`.
+pub fn plan(common: &Common, arguments: &Arguments) -> Result<Answer> {
+    let (site, manifest) = read(common, arguments)?;
+    let vaults = Vaults::open(&site, &arguments.directories)?;
+    let (survey, findings) = arguments.look(&vaults, &manifest)?;
+    let space = check_space(&vaults.target, &survey, arguments.min_free);
+    let plan = Plan {
+        from: vaults.source.path.display().to_string(),
+        to: vaults.target.path.display().to_string(),
+        files: manifest.len() as u64,
+        to_copy: survey.lacking.len() as u64,
+        bytes_to_copy: survey.bytes,
+        unchanged: survey.unchanged,
+        absent: survey.absent,
+        free_bytes: Some(free_space(&vaults.target)?.bytes),
+        min_free_bytes: arguments.min_free,
+        fits: survey.lacking.is_empty() || space.is_ok(),
+        findings,
+    };
+    output::stdout().document(&plan)?;
+    if !survey.lacking.is_empty() {
+        space?;
+    }
+    plan.findings.answer("copy")
+}
+
+/// `mkx-vault sync`.
+pub fn sync(common: &Common, arguments: &Arguments) -> Result<Answer> {
+    let (site, manifest) = read(common, arguments)?;
+    let vaults = Vaults::open(&site, &arguments.directories)?;
+    let detail = json!({
+        "from": vaults.source.path,
+        "to": vaults.target.path,
+        "files": manifest.len(),
+    });
+    let (report, result) = changing::step(&site, "mkx-vault sync", detail, || {
+        let (report, result) = arguments.run(&site, &vaults, &manifest)?;
+        let detail = json!({
+            "copied": report.copied,
+            "unchanged": report.unchanged,
+            "bytes_copied": report.bytes_copied,
+            "missing": report.findings.missing.len(),
+            "refused": report.findings.refused.len(),
+        });
+        Ok((report, detail, result))
+    })?;
+    output::stdout().document(&report)?;
+    result?;
+    report.findings.answer("copy")
+}
+
+/// Reads the site and all of the manifest, before anything is looked at.
+fn read(common: &Common, arguments: &Arguments) -> Result<(Site, Manifest)> {
+    let site = common.site()?;
+    let manifest = Manifest::read(&arguments.manifest)?;
+    if !arguments.keep_going {
+        refuse(&manifest.refused)?;
+    }
+    Ok((site, manifest))
+}
+
+fn refuse(problems: &[Problem]) -> Result<()> {
+    match first(problems, "copy") {
+        None => Ok(()),
+        Some(message) => {
+            Err(Failure::input(message)
+                .hint("nothing was copied; --keep-going copies the other files"))
+        }
+    }
+}
+
+impl Arguments {
+    /// Looks at every file, and puts the manifest's own refusals with what was found.
+    fn look(&self, vaults: &Vaults, manifest: &Manifest) -> Result<(Survey, Findings)> {
+        let mut survey = survey(vaults, manifest, usize::from(self.jobs), self.checksum)?;
+        if !self.keep_going {
+            refuse(&survey.findings.refused)?;
+        }
+        let mut findings = std::mem::take(&mut survey.findings);
+        findings.refused.extend(manifest.refused.iter().cloned());
+        findings.sort();
+        Ok((survey, findings))
+    }
+
+    fn run(
+        &self,
+        site: &Site,
+        vaults: &Vaults,
+        manifest: &Manifest,
+    ) -> Result<(Report, Result<()>)> {
+        let since = Instant::now();
+        let unfinished = Unfinished::of(site, &vaults.target)?;
+        let leftovers_removed = unfinished.repair(&vaults.target)?;
+        let (survey, mut findings) = self.look(vaults, manifest)?;
+        let (tally, result) = if survey.lacking.is_empty() {
+            (Tally::default(), Ok(()))
+        } else {
+            check_space(&vaults.target, &survey, self.min_free)?;
+            unfinished.set()?;
+            let (tally, result) = self.copy(vaults, manifest, &survey);
+            // What could not even be removed is left to the next run.
+            let result = result.and_then(|()| unfinished.clear());
+            (tally, result)
+        };
+        findings.absorb(tally.findings);
+        findings.sort();
+        let duration = since.elapsed();
+        let looked_at = tally.copied + survey.unchanged;
+        let report = Report {
+            ok: result.is_ok() && findings.is_empty(),
+            from: vaults.source.path.display().to_string(),
+            to: vaults.target.path.display().to_string(),
+            files: manifest.len() as u64,
+            copied: tally.copied,
+            unchanged: survey.unchanged,
+            absent: survey.absent + tally.absent,
+            bytes_copied: tally.bytes,
+            reflinked: tally.reflinked,
+            leftovers_removed,
+            findings,
+            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            files_per_second: (looked_at as f64 / duration.as_secs_f64()) as u64,
+        };
+        Ok((report, result))
+    }
+
+    fn copy(&self, vaults: &Vaults, manifest: &Manifest, survey: &Survey) -> (Tally, Result<()>) {
+        // New files get exactly EA's modes; everything else we make names its own.
+        rustix::process::umask(rustix::fs::Mode::empty());
+        let progress = progress(survey.lacking.len() as u64);
+        let done =
+            Batches::new(vaults, manifest, usize::from(self.jobs), &progress).copy(&survey.lacking);
+        progress.finish_and_clear();
+        done
+    }
+}
+
+fn progress(files: u64) -> ProgressBar {
+    if !voice::draws_progress() {
+        return ProgressBar::with_draw_target(Some(files), ProgressDrawTarget::hidden());
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} files, {per_sec}, {eta} left");
+    ProgressBar::new(files).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

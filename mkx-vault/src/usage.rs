@@ -1,0 +1,103 @@
+//! `mkx-vault usage`: what lies in both vaults, by kind, and what is free.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use mkx_contract::arguments::Common;
+use mkx_contract::{Answer, Record, Result, output};
+use rustix::fs::FileType;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::asset::Class;
+use crate::survey::free_space;
+use crate::tree::{self, Root};
+use crate::vaults::Directories;
+
+/// What `usage` takes.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    directories: Directories,
+}
+
+/// What lies in both vaults.
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Usage {
+    /// Production's.
+    pub ea: Vault,
+    /// Development's.
+    pub eb: Vault,
+}
+
+impl Record for Usage {
+    const RECORD: &'static str = "mkx.vault.usage/1";
+}
+
+/// What lies in one vault.
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Vault {
+    /// Its directory.
+    pub path: String,
+    /// Everything in it.
+    pub total: Amount,
+    /// The same by kind; a kind that does not occur is left out.
+    pub classes: BTreeMap<Class, Amount>,
+    /// What is free in its file system.
+    pub free_bytes: u64,
+    /// The size of its file system.
+    pub capacity_bytes: u64,
+}
+
+/// How much.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Amount {
+    /// Files.
+    pub files: u64,
+    /// Their contents.
+    pub size_bytes: u64,
+    /// What they take on the disk.
+    pub allocated_bytes: u64,
+}
+
+impl Amount {
+    fn add(&mut self, stat: &rustix::fs::Stat) {
+        self.files += 1;
+        self.size_bytes += stat.st_size as u64;
+        // A block of stat(2) has 512 bytes, whatever the file system's have.
+        self.allocated_bytes += stat.st_blocks as u64 * 512;
+    }
+}
+
+/// `mkx-vault usage`.
+pub fn usage(common: &Common, arguments: &Arguments) -> Result<Answer> {
+    let site = common.site()?;
+    let (ea, eb) = arguments.directories.open_to_read(&site)?;
+    let usage = Usage {
+        ea: measure(&ea)?,
+        eb: measure(&eb)?,
+    };
+    output::stdout().document(&usage)?;
+    Ok(Answer::Yes)
+}
+
+fn measure(root: &Root) -> Result<Vault> {
+    let mut total = Amount::default();
+    let mut classes: BTreeMap<Class, Amount> = BTreeMap::new();
+    tree::walk(root, &mut |folder, item| {
+        if item.kind != FileType::Directory {
+            let stat = tree::stat(folder, item.name)?;
+            total.add(&stat);
+            classes.entry(Class::of(item.path)).or_default().add(&stat);
+        }
+        Ok(())
+    })?;
+    let space = free_space(root)?;
+    Ok(Vault {
+        path: root.path.display().to_string(),
+        total,
+        classes,
+        free_bytes: space.bytes,
+        capacity_bytes: space.total_bytes,
+    })
+}
