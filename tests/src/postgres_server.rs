@@ -2,7 +2,7 @@
 //! the test ends, also when it fails or is killed.
 
 mod cluster;
-mod roles;
+pub mod roles;
 mod tls;
 
 use postgres::{Client, NoTls};

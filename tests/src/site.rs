@@ -1,0 +1,136 @@
+//! A throw-away site: a server and a vault for each environment, and the site document of the
+//! Makapix preset aimed at them. Everything is gone when it is dropped.
+
+use crate::generate::{self, Spec, World, vault};
+use crate::postgres_server::{Login, Options, PASSWORD, PostgresServer, roles};
+use mkx_contract::Result;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// The database's name in both environments, as on the real site.
+pub const DATABASE: &str = "makapix";
+
+/// Both environments' servers and vaults.
+#[derive(Debug)]
+pub struct Site {
+    /// Production's server; `mkx_reader` may only SELECT.
+    pub ea: PostgresServer,
+    /// Development's server, with an empty database.
+    pub eb: PostgresServer,
+    directory: TempDir,
+}
+
+/// How much there is in production.
+#[derive(Debug)]
+pub struct Size {
+    /// Accounts, seed, canaries.
+    pub spec: Spec,
+    /// At most that many vault files; none: all that the rows refer to.
+    pub max_files: Option<u64>,
+}
+
+impl Site {
+    /// Starts both servers, fills production and its vault, and writes the site document.
+    ///
+    /// # Errors
+    /// Those of the generator.
+    pub fn make(size: &Size, say: &(dyn Fn(&str) + Sync)) -> Result<Site> {
+        let site = Self::empty();
+        say("production's database");
+        generate::load(&site.ea.url(DATABASE), &World::new(&size.spec), true, say)?;
+        site.ea.create_roles(DATABASE);
+        say("production's vault");
+        vault::write(
+            &site.ea.url(DATABASE),
+            &site.ea_vault(),
+            size.max_files,
+            say,
+        )?;
+        Ok(site)
+    }
+
+    /// Both servers with empty databases, and empty vaults.
+    pub fn empty() -> Site {
+        let options = Options {
+            login: Login::Password,
+            ..Options::default()
+        };
+        let directory = tempfile::Builder::new()
+            .prefix("mkx-site-")
+            .tempdir()
+            .expect("a temporary directory can be made");
+        let site = Site {
+            ea: PostgresServer::with(&options),
+            eb: PostgresServer::with(&options),
+            directory,
+        };
+        for server in [&site.ea, &site.eb] {
+            server.create_database(DATABASE);
+            server.create_roles(DATABASE);
+        }
+        for folder in ["vault-1", "vault-dev", "secrets", "ea", "eb"] {
+            std::fs::create_dir(site.path(folder)).expect("the site's folder is ours");
+        }
+        site.write("secrets/ea-reader-password", PASSWORD);
+        site.write("eb/.env", &format!("DB_ADMIN_PASSWORD={PASSWORD}\n"));
+        site.write("ea/.env", "");
+        site.write("site.json", &format!("{:#}\n", site.document()));
+        site
+    }
+
+    /// A path below the site's folder.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.directory.path().join(relative)
+    }
+
+    /// The site document's file.
+    pub fn document_path(&self) -> PathBuf {
+        self.path("site.json")
+    }
+
+    /// Production's vault.
+    pub fn ea_vault(&self) -> PathBuf {
+        self.path("vault-1")
+    }
+
+    /// Development's vault.
+    pub fn eb_vault(&self) -> PathBuf {
+        self.path("vault-dev")
+    }
+
+    /// The folder that holds the site document.
+    pub fn folder(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The Makapix preset, aimed at these servers and folders.
+    fn document(&self) -> Value {
+        let preset = include_str!("../../mkx-compose/presets/makapix.json");
+        let mut site: Value = serde_json::from_str(preset).expect("a preset is JSON");
+        site["state_directory"] = json!("state");
+        for (name, server, role) in [
+            ("ea", &self.ea, roles::READER),
+            ("eb", &self.eb, roles::OWNER),
+        ] {
+            let environment = &mut site["environments"][name];
+            environment["directory"] = json!(name);
+            environment["env_files"] = json!([".env"]);
+            let database = environment["database"].as_object_mut();
+            let database = database.expect("the preset has a database");
+            database.remove("client_command");
+            database.remove("client_url");
+            database.insert(
+                "url".into(),
+                json!(server.url_without_password(role, DATABASE)),
+            );
+        }
+        site["environments"]["ea"]["vault"]["path"] = json!("vault-1");
+        site["environments"]["eb"]["vault"]["path"] = json!("vault-dev");
+        site
+    }
+
+    fn write(&self, relative: &str, text: &str) {
+        std::fs::write(self.path(relative), text).expect("the site's folder is ours");
+    }
+}
