@@ -95,15 +95,15 @@ impl PostgresServer {
         if options.tls {
             server.authority = Some(tls::install(&server));
         }
-        server.launch();
+        server.launch_first();
         server
     }
 
     /// Makes a hot standby of this server and starts it.
     pub fn standby(&self) -> Self {
-        let standby = Self::prepare(self.login);
+        let mut standby = Self::prepare(self.login);
         standby.copy_of(self);
-        standby.launch();
+        standby.launch_first();
         standby
     }
 
@@ -213,9 +213,27 @@ impl PostgresServer {
         self.launch();
     }
 
+    /// Starts a new server; somebody else may have taken its port since it was found free.
+    fn launch_first(&mut self) {
+        for _ in 0..4 {
+            if self.start_process().is_ok() {
+                return self.wait_until_ready();
+            }
+            self.port = free_port();
+            self.append("postgresql.auto.conf", &format!("port = {}\n", self.port));
+        }
+        self.launch();
+    }
+
     /// Starts it again after [`Self::stop`].
     pub fn launch(&self) {
-        self.start_process();
+        if let Err(cause) = self.start_process() {
+            panic!("cannot start PostgreSQL: {cause}\n{}", self.log());
+        }
+        self.wait_until_ready();
+    }
+
+    fn wait_until_ready(&self) {
         let deadline = Instant::now() + Duration::from_secs(60);
         while let Err(error) = self.try_client("postgres") {
             assert!(

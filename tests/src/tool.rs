@@ -1,9 +1,12 @@
 //! The built programs of the workspace, started as a person would start them.
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// A program of the workspace with its arguments and environment.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub struct Finished {
     pub stdout: String,
     /// Its standard error.
     pub stderr: String,
+    /// The most memory that it was seen to hold (resident), looked at every few milliseconds.
+    pub peak_memory_bytes: u64,
 }
 
 impl Finished {
@@ -115,42 +120,128 @@ impl Tool {
         let bytes = self.stdin;
         // a program may end without reading all of it
         std::thread::spawn(move || input.write_all(&bytes).ok());
-        Running { child: Some(child) }
+        Running {
+            stdout: Listener::on(child.stdout.take()),
+            stderr: Listener::on(child.stderr.take()),
+            child,
+            peak_memory_bytes: 0,
+        }
+    }
+}
+
+/// What a stream said so far.
+#[derive(Debug)]
+struct Listener {
+    heard: Arc<Mutex<Vec<u8>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Listener {
+    fn on(stream: Option<impl Read + Send + 'static>) -> Self {
+        let mut stream = stream.expect("it is a pipe");
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&heard);
+        let thread = std::thread::spawn(move || {
+            let mut part = [0; 16 * 1024];
+            while let Ok(length @ 1..) = stream.read(&mut part) {
+                let mut into = into.lock().expect("a listener does not panic");
+                into.extend_from_slice(&part[..length]);
+            }
+        });
+        Listener {
+            heard,
+            thread: Some(thread),
+        }
+    }
+
+    fn so_far(&self) -> String {
+        let heard = self.heard.lock().expect("a listener does not panic");
+        String::from_utf8_lossy(&heard).into_owned()
+    }
+
+    fn all(&mut self) -> String {
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("a listener does not panic");
+        }
+        self.so_far()
     }
 }
 
 /// A program that runs; it is killed when dropped.
 #[derive(Debug)]
 pub struct Running {
-    child: Option<Child>,
+    child: Child,
+    stdout: Listener,
+    stderr: Listener,
+    peak_memory_bytes: u64,
 }
 
 impl Running {
-    fn child(&mut self) -> &mut Child {
-        self.child.as_mut().expect("it was not waited for yet")
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
-    /// Its process id.
-    pub fn pid(&mut self) -> u32 {
-        self.child().id()
+    /// What it said on stderr so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.so_far()
+    }
+
+    /// What it wrote to stdout so far.
+    pub fn stdout(&self) -> String {
+        self.stdout.so_far()
+    }
+
+    /// Waits until its stderr contains a text; false when it ended before.
+    ///
+    /// # Panics
+    ///
+    /// After a minute.
+    pub fn wait_for_stderr(&mut self, text: &str) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let ended = self.has_ended();
+            if self.stderr().contains(text) {
+                return true;
+            }
+            if ended {
+                return self.stderr.all().contains(text);
+            }
+            assert!(
+                Instant::now() < deadline,
+                "it did not say \"{text}\" but: {}",
+                self.stderr()
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Whether it has ended.
     pub fn has_ended(&mut self) -> bool {
-        let state = self.child().try_wait();
+        self.look_at_memory();
+        let state = self.child.try_wait();
         state.expect("the system knows its children").is_some()
+    }
+
+    fn look_at_memory(&mut self) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let kilobytes = status.ok().and_then(|status| {
+            let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+            line.split_whitespace().nth(1)?.parse::<u64>().ok()
+        });
+        self.peak_memory_bytes = self.peak_memory_bytes.max(kilobytes.unwrap_or(0) * 1024);
     }
 
     /// Kills it as `kill -9` does, and waits until it is gone.
     pub fn kill(mut self) -> Finished {
         // it may have ended by itself just now
-        self.child().kill().ok();
+        self.child.kill().ok();
         self.wait()
     }
 
     /// Asks it to end as Ctrl-C does.
     pub fn interrupt(&mut self) {
-        let pid = rustix::process::Pid::from_child(self.child());
+        let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::INT)
             .expect("a child that runs takes a signal");
     }
@@ -158,24 +249,24 @@ impl Running {
     /// Waits for its end.
     pub fn wait(mut self) -> Finished {
         use std::os::unix::process::ExitStatusExt;
-        let child = self.child.take().expect("it is waited for once");
-        let output = child.wait_with_output().expect("its output can be read");
-        let status = output.status;
+        while !self.has_ended() {
+            std::thread::sleep(Duration::from_millis(3));
+        }
+        let status = self.child.wait().expect("it has ended");
         Finished {
             code: status
                 .code()
                 .unwrap_or_else(|| 128 + status.signal().unwrap_or_default()),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            stdout: self.stdout.all(),
+            stderr: self.stderr.all(),
+            peak_memory_bytes: self.peak_memory_bytes,
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            child.kill().ok();
-            child.wait().ok();
-        }
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }

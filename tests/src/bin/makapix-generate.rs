@@ -1,7 +1,7 @@
 //! Fills a database, or a directory, with a generated Makapix production environment.
 
 use clap::{Parser, Subcommand};
-use mkx_contract::{Failure, Result};
+use mkx_contract::{Failure, Result, voice};
 use mkx_tests::generate::{self, Spec, World, vault};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -55,13 +55,11 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    voice::name("makapix-generate");
     match run(Arguments::parse().verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("makapix-generate: error: {}", failure.message);
-            if let Some(hint) = &failure.hint {
-                eprintln!("makapix-generate: hint: {hint}");
-            }
+            voice::error(&failure);
             ExitCode::from(failure.kind.exit_code())
         }
     }

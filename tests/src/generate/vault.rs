@@ -44,6 +44,14 @@ const NAMED_BY_ROWS: &[(&str, &str)] = &[
          WHERE is_native AND posts.id % 5 < 3 ORDER BY posts.id",
     ),
     (
+        "twins at legacy paths",
+        "SELECT format('%s/%s/%s/%s.%s', substr(digest, 1, 2), substr(digest, 3, 2), \
+         substr(digest, 5, 2), storage_key, format), storage_key::text, format, file_bytes \
+         FROM (SELECT id, storage_key, encode(sha256(storage_key::text::bytea), 'hex') AS digest \
+         FROM posts WHERE length(storage_shard) = 5 AND id % 4 = 0) moved \
+         JOIN post_files ON post_id = moved.id ORDER BY moved.id",
+    ),
+    (
         "avatars",
         "SELECT DISTINCT substring(url from '(avatar/.*)$'), \
          substring(url from '([0-9a-f-]{36})[.]'), substring(url from '[.]([a-z]+)$'), \

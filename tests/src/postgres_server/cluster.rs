@@ -68,16 +68,21 @@ pub fn command(program: &Path) -> Command {
 
 #[track_caller]
 fn finish(command: &mut Command, verb: &str) {
+    if let Err(cause) = attempt(command) {
+        panic!("cannot {verb}: {cause}");
+    }
+}
+
+fn attempt(command: &mut Command) -> Result<(), String> {
     let output = command
         .stdin(Stdio::null())
         .output()
-        .unwrap_or_else(|error| panic!("cannot {verb}: {error}: run scripts/setup"));
-    assert!(
-        output.status.success(),
-        "cannot {verb}: {}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+        .map_err(|error| format!("{error}: run scripts/setup"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(String::from_utf8_lossy(&said).into_owned())
 }
 
 impl PostgresServer {
@@ -159,16 +164,15 @@ impl PostgresServer {
         }
     }
 
-    pub(super) fn start_process(&self) {
-        finish(
+    pub(super) fn start_process(&self) -> Result<(), String> {
+        attempt(
             self.command("pg_ctl")
                 .arg("--pgdata")
                 .arg(self.data())
                 .arg("--log")
                 .arg(self.directory.path().join("log"))
                 .args(["--wait", "--silent", "start"]),
-            "start PostgreSQL",
-        );
+        )
     }
 
     pub(super) fn control(&self, mode: &str, verb: &str) {
