@@ -182,7 +182,7 @@ fn an_unknown_missing_or_ill_typed_member_is_named_with_its_place() {
         ("\"branch\"", 1),
         "\"brunch\"",
         ("\"brunch\"", 0),
-        "environments.eb.brunch: unknown field `brunch`, expected one of `role`, `project`, `directory`, `compose_files`, `env_files`, `branch`, `domain`, `database`, `vault`, `mqtt`, `oauth`, `access`, `share`, `health_url`, `commands`",
+        "environments.eb.brunch: unknown field `brunch`, expected one of `role`, `project`, `directory`, `compose_files`, `env_files`, `branch`, `domain`, `database`, `web`, `vault`, `mqtt`, `oauth`, `access`, `share`, `health_url`, `commands`",
     );
     check(
         ("\"branch\": \"develop\",", 0),

@@ -53,6 +53,9 @@ fn same_value(site: &Site) -> Option<Problem> {
             ),
             ("oauth.callback", environment.oauth.callback.clone()),
             ("health_url", environment.health_url.clone()),
+            ("web.api_upstreams", environment.api_upstreams().join(" ")),
+            ("web.web_upstreams", environment.web_upstreams().join(" ")),
+            ("vault.edge_path", shown(environment.vault.edge_path())),
         ]
     };
     let (ea, eb) = (&site.environments.ea, &site.environments.eb);

@@ -120,6 +120,35 @@ pub struct Edge {
     pub admin_url: String,
     /// Its base configuration file, where it has one.
     pub caddyfile: Option<PathBuf>,
+    /// A Caddyfile with sites that belong to neither environment (links into an app, say); it is
+    /// kept as it is behind the sites of both. Relative to the folder of the site document.
+    pub extra_sites: Option<PathBuf>,
+    /// The address that it listens on; absent: all.
+    pub bind: Option<String>,
+    /// The port for plain HTTP.
+    pub http_port: u16,
+    /// The port for HTTPS.
+    pub https_port: u16,
+    /// Who signs the certificates.
+    pub certificates: Certificates,
+    /// The address that the certificate authority writes to.
+    pub email: Option<String>,
+    /// The folder of the access logs, as Caddy sees it.
+    pub log_directory: PathBuf,
+    /// An answer's header that names the environment which made it (`ea` or `eb`, or the
+    /// project), where the application sends one.
+    pub identity_header: String,
+}
+
+/// Who signs the edge's certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Certificates {
+    /// A public authority, by ACME.
+    #[default]
+    Acme,
+    /// Caddy's own authority: for machines without a public name.
+    Internal,
 }
 
 impl Default for Edge {
@@ -128,6 +157,14 @@ impl Default for Edge {
             service: "caddy".into(),
             admin_url: "http://127.0.0.1:2019".into(),
             caddyfile: None,
+            extra_sites: None,
+            bind: None,
+            http_port: 80,
+            https_port: 443,
+            certificates: Certificates::Acme,
+            email: None,
+            log_directory: "/var/log/caddy".into(),
+            identity_header: "X-Mkx-Environment".into(),
         }
     }
 }
@@ -172,6 +209,9 @@ pub struct Environment {
     pub domain: String,
     /// The database.
     pub database: Database,
+    /// The site and its API, behind the edge.
+    #[serde(default)]
+    pub web: Web,
     /// The artwork files.
     pub vault: Vault,
     /// The broker.
@@ -233,6 +273,73 @@ pub struct Vault {
     pub path: PathBuf,
     /// The host name that serves it.
     pub domain: String,
+    /// The directory as Caddy sees it; absent: `path`.
+    #[serde(default)]
+    pub edge_path: Option<PathBuf>,
+    /// What is never served, as Caddy's path patterns.
+    #[serde(default = "default_restricted")]
+    pub restricted: Vec<String>,
+    /// True where URLs of the former layout (three folders deep) still have to be answered.
+    #[serde(default = "default_true")]
+    pub legacy_paths: bool,
+    /// The name of its access log; absent: `vault-access.log`, with `-dev` in development.
+    #[serde(default)]
+    pub access_log: Option<PathBuf>,
+}
+
+fn default_restricted() -> Vec<String> {
+    [
+        "/mkpx",
+        "/mkpx/*",
+        "/bdr",
+        "/bdr/*",
+        "/lost+found",
+        "/lost+found/*",
+        "*.reshard-tmp",
+        "*.tmp",
+        "/.*",
+        "*/.*",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+fn default_true() -> bool {
+    true
+}
+
+/// How an environment's site is reached by the edge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Web {
+    /// What stands in front of every path of the API; it is removed on the way.
+    pub api_prefix: String,
+    /// Where the API listens, `HOST:PORT`, the first that answers is used; empty: `PROJECT-api:8000`.
+    pub api_upstreams: Vec<String>,
+    /// Where the site listens; empty: `PROJECT-web:3000`.
+    pub web_upstreams: Vec<String>,
+    /// The largest request that the API is handed.
+    pub body_limit_bytes: u64,
+    /// Hosts that only redirect to the site's domain.
+    pub redirect_from: Vec<String>,
+    /// Security headers that replace the defaults.
+    pub headers: Option<BTreeMap<String, String>>,
+    /// The name of the access log; absent: `access.log`, with `-dev` in development.
+    pub access_log: Option<PathBuf>,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Web {
+            api_prefix: "/api".into(),
+            api_upstreams: Vec::new(),
+            web_upstreams: Vec::new(),
+            body_limit_bytes: 64_000_000,
+            redirect_from: Vec::new(),
+            headers: None,
+            access_log: None,
+        }
+    }
 }
 
 /// An environment's MQTT broker.
@@ -359,10 +466,34 @@ impl Default for Sample {
     }
 }
 
+impl Vault {
+    /// The directory as Caddy sees it.
+    pub fn edge_path(&self) -> &Path {
+        self.edge_path.as_deref().unwrap_or(&self.path)
+    }
+}
+
 impl Environment {
     /// A path of this environment, made absolute by its directory.
     pub fn path(&self, relative: &Path) -> PathBuf {
         self.directory.join(relative)
+    }
+
+    /// Where its API listens.
+    pub fn api_upstreams(&self) -> Vec<String> {
+        self.upstreams(&self.web.api_upstreams, "api:8000")
+    }
+
+    /// Where its site listens.
+    pub fn web_upstreams(&self) -> Vec<String> {
+        self.upstreams(&self.web.web_upstreams, "web:3000")
+    }
+
+    fn upstreams(&self, given: &[String], service: &str) -> Vec<String> {
+        match given {
+            [] => vec![format!("{}-{service}", self.project)],
+            given => given.to_vec(),
+        }
     }
 
     /// Its env files as absolute paths.

@@ -19,6 +19,9 @@ pub fn make_absolute(site: &mut Site, folder: &Path) {
         let production = site.environments.ea.directory.clone();
         anchor(caddyfile, &folder.join(production));
     }
+    if let Some(extra) = &mut site.shared.edge.extra_sites {
+        anchor(extra, folder);
+    }
     for environment in [&mut site.environments.ea, &mut site.environments.eb] {
         resolve_environment(environment, folder);
     }

@@ -146,6 +146,9 @@ fn check_environment(name: Name, environment: &Environment, role: Role) -> Optio
     if let Some(cause) = path_problem(&environment.oauth.login_path) {
         return problem(&at("oauth.login_path"), cause);
     }
+    if let Some(cause) = path_problem(&environment.web.api_prefix) {
+        return problem(&at("web.api_prefix"), cause);
+    }
     if let Access::BasicAuth { public_paths, .. } = &environment.access {
         for (index, path) in public_paths.iter().enumerate() {
             if let Some(cause) = path_problem(path) {
