@@ -13,3 +13,4 @@ pub mod selection;
 pub mod source;
 pub mod sql;
 pub mod transform;
+pub mod verify;

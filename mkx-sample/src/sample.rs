@@ -16,7 +16,23 @@ const OPTIONS: &str = "-c default_transaction_read_only=on -c statement_timeout=
 /// # Errors
 /// Exit 4 where the server can not be reached; exit 3 where the database is no sample of `site`.
 pub fn open(endpoint: &Endpoint, site: &str) -> Result<(Client, Mark)> {
-    let mut client = endpoint.connect(OPTIONS)?;
+    opened(endpoint, site, OPTIONS)
+}
+
+/// Opens EB for the judge, which needs temporary tables and leaves nothing behind.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_for_judgement(endpoint: &Endpoint, site: &str) -> Result<(Client, Mark)> {
+    opened(
+        endpoint,
+        site,
+        "-c statement_timeout=0 -c standard_conforming_strings=on",
+    )
+}
+
+fn opened(endpoint: &Endpoint, site: &str, options: &str) -> Result<(Client, Mark)> {
+    let mut client = endpoint.connect(options)?;
     let mark = mark(&mut client)?;
     match mark {
         Some(mark) if mark.site == site => Ok((client, mark)),

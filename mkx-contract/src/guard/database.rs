@@ -48,6 +48,10 @@ pub struct Mark {
     pub environment: Name,
     /// When the sample was taken, RFC 3339 in UTC.
     pub created_at: String,
+    /// EA's snapshot that it was taken from, as `pg_current_snapshot()` gives it: tells later what
+    /// EA has changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_snapshot: Option<String>,
 }
 
 impl Mark {
@@ -133,6 +137,7 @@ mod tests {
             site: site.into(),
             environment: Name::Eb,
             created_at: "2026-01-01T00:00:00Z".into(),
+            source_snapshot: None,
         })
     }
 

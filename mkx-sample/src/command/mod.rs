@@ -6,6 +6,7 @@ use mkx_contract::{Answer, Result};
 
 mod files;
 mod schema;
+mod verify;
 
 /// Fill the development database with an anonymised sample of production's
 #[derive(Debug, Parser)]
@@ -20,6 +21,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Files(files::Files),
+    Verify(verify::Verify),
     /// Print the JSON Schema of what this tool reads and writes
     Schema,
 }
@@ -33,6 +35,7 @@ impl Arguments {
         self.common.apply();
         match self.verb {
             Verb::Files(files) => files.run(&self.common),
+            Verb::Verify(verify) => verify.run(&self.common),
             Verb::Schema => schema::run(),
         }
     }

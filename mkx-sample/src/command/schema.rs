@@ -4,6 +4,7 @@ use mkx_contract::schema::Schemas;
 use mkx_contract::{Answer, Result, Site, manifest, output};
 
 use crate::policy::Policy;
+use crate::verify::Verification;
 
 /// Prints the JSON Schema of every record that the tool reads or writes.
 pub fn run() -> Result<Answer> {
@@ -11,7 +12,8 @@ pub fn run() -> Result<Answer> {
         .reads::<Site>()
         .reads::<Policy>()
         .writes::<manifest::File>()
-        .writes::<manifest::End>();
+        .writes::<manifest::End>()
+        .writes::<Verification>();
     output::stdout().json(&schemas.document())?;
     Ok(Answer::Yes)
 }

@@ -1,0 +1,94 @@
+//! `mkx-sample verify`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use mkx_contract::arguments::Common;
+use mkx_contract::{Answer, Failure, Result, Secret, output, voice};
+
+use crate::catalog::Catalog;
+use crate::endpoint::Endpoint;
+use crate::source::{Settings, Source};
+use crate::transform::Context;
+use crate::verify::{self, Moment, Options, Verification};
+use crate::{policy, sample};
+
+const EXAMPLES: &str = "\
+Examples:
+  mkx-sample verify                                          judge EB as it is now
+  mkx-sample verify | jq '.checks[] | select(.ok | not)'     what is wrong, and where
+  mkx-sample verify --quiet > /dev/null || echo not a right sample
+
+Exit code 1 and the evidence where something is wrong; the evidence never holds a value that EA
+hides. What EA has changed since the sample was taken is counted as drift.";
+
+/// Prove that EB is a right and anonymous sample of EA
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Verify {
+    /// EA's database, a libpq URL without password [default: the site's]
+    #[arg(long, value_name = "URL")]
+    from: Option<String>,
+
+    /// EB's database, a libpq URL without password [default: the site's]
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+
+    /// The sampling policy [default: the site's]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+
+    /// Per cent of users that were sampled [default: the site's]
+    #[arg(long, value_name = "NUMBER")]
+    percent: Option<f64>,
+
+    /// A user who was pinned with `run --include`; may be repeated
+    #[arg(long, value_name = "NAME")]
+    include: Vec<String>,
+}
+
+impl Verify {
+    /// Judges EB and prints the verification.
+    pub fn run(&self, common: &Common) -> Result<Answer> {
+        let site = common.site()?;
+        let policy = policy::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
+        let (ea, eb) = (&site.environments.ea, &site.environments.eb);
+        let target = Endpoint::of(eb, self.to.as_deref())?;
+        let (mut client, mark) = sample::open_for_judgement(&target, &site.name)?;
+        // No pseudonym is made here, so there is no key.
+        let settings = Settings {
+            key: Secret::new(""),
+            password_hash: Secret::new(""),
+        };
+        let mut source = Source::open(Endpoint::of(ea, self.from.as_deref())?, settings)?;
+        let catalog = Catalog::read(&mut source.client)?;
+        let options = Options {
+            percent: self.percent.unwrap_or(site.sample.percent),
+            included: self.include.len() as u64,
+            hosts: Context::new(&site, &policy.email_domain)
+                .urls
+                .into_iter()
+                .map(|(host, _)| host)
+                .collect(),
+            moment: mark.source_snapshot.map_or(Moment::Unknown, Moment::Since),
+        };
+        let verification = verify::judge(&mut source, &mut client, &catalog, &policy, &options)?;
+        tell(&verification);
+        output::stdout().document(&verification)?;
+        Ok(Answer::from(verification.ok))
+    }
+}
+
+/// A line a check, for people.
+fn tell(verification: &Verification) {
+    for check in &verification.checks {
+        let verdict = if check.ok { "ok    " } else { "WRONG " };
+        voice::say(format!("{verdict} {}: {}", check.name, check.detail));
+    }
+    if verification.source_has_moved {
+        voice::say("EA has changed since the sample was taken");
+    }
+    if !verification.ok {
+        voice::error(&Failure::no("the sample is not right"));
+    }
+}
