@@ -6,7 +6,7 @@ use postgres::Client;
 use crate::endpoint::{Endpoint, cause};
 
 /// Every session on EA starts like this; the transaction is read only as well.
-const OPTIONS: &str = "-c default_transaction_read_only=on -c idle_in_transaction_session_timeout=0 \
+pub const OPTIONS: &str = "-c default_transaction_read_only=on -c idle_in_transaction_session_timeout=0 \
                        -c statement_timeout=0 -c lock_timeout=30s -c row_security=off -c DateStyle=ISO \
                        -c standard_conforming_strings=on -c search_path=pg_catalog,public";
 
@@ -56,12 +56,34 @@ impl Source {
     /// # Errors
     /// Exit 4.
     pub fn another_session(&self) -> Result<Client> {
-        let mut client = self.endpoint.connect(OPTIONS)?;
-        begin(&self.endpoint, &mut client, &self.settings)?;
-        client
-            .batch_execute(&format!("SET TRANSACTION SNAPSHOT '{}'", self.snapshot))
-            .map_err(|error| self.endpoint.cannot("share the snapshot of", &error))?;
-        Ok(client)
+        self.shared().session()
+    }
+
+    /// What other threads need to open sessions in the same snapshot.
+    pub fn shared(&self) -> SharedSnapshot {
+        SharedSnapshot {
+            endpoint: self.endpoint.clone(),
+            snapshot: self.snapshot.clone(),
+            settings: self.settings.clone(),
+        }
+    }
+
+    /// The snapshot as `pg_current_snapshot()` gives it, which a later judge tells changes by.
+    ///
+    /// # Errors
+    /// Exit 4.
+    pub fn moment(&mut self) -> Result<String> {
+        let row = self
+            .client
+            .query_one("SELECT pg_current_snapshot()::text", &[])
+            .map_err(|error| self.endpoint.cannot("read the snapshot of", &error))?;
+        Ok(row.get(0))
+    }
+
+    /// Gives the snapshot up, so that EA can clean up behind it; nothing can be read any more.
+    pub fn release(&mut self) {
+        // A server that has gone holds no snapshot either.
+        let _ = self.client.batch_execute("ROLLBACK");
     }
 
     /// Runs a query that gives one number.
@@ -75,6 +97,30 @@ impl Source {
             .map_err(|error| Failure::peer(format!("cannot {doing}: {}", cause(&error))))?;
         let count: i64 = row.get(0);
         Ok(u64::try_from(count).unwrap_or(0))
+    }
+}
+
+/// The way into a snapshot that another session holds.
+#[derive(Debug, Clone)]
+pub struct SharedSnapshot {
+    /// How EA is reached.
+    pub endpoint: Endpoint,
+    snapshot: String,
+    settings: Settings,
+}
+
+impl SharedSnapshot {
+    /// A session in it.
+    ///
+    /// # Errors
+    /// Exit 4.
+    pub fn session(&self) -> Result<Client> {
+        let mut client = self.endpoint.connect(OPTIONS)?;
+        begin(&self.endpoint, &mut client, &self.settings)?;
+        client
+            .batch_execute(&format!("SET TRANSACTION SNAPSHOT '{}'", self.snapshot))
+            .map_err(|error| self.endpoint.cannot("share the snapshot of", &error))?;
+        Ok(client)
     }
 }
 

@@ -5,6 +5,8 @@ use mkx_contract::arguments::Common;
 use mkx_contract::{Answer, Result};
 
 mod files;
+mod reset;
+mod run;
 mod schema;
 mod verify;
 
@@ -20,6 +22,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Run(Box<run::Run>),
+    Reset(reset::Reset),
     Files(files::Files),
     Verify(verify::Verify),
     /// Print the JSON Schema of what this tool reads and writes
@@ -34,6 +38,8 @@ impl Arguments {
     pub fn run(self) -> Result<Answer> {
         self.common.apply();
         match self.verb {
+            Verb::Run(run) => run.run(&self.common),
+            Verb::Reset(reset) => reset.run(&self.common),
             Verb::Files(files) => files.run(&self.common),
             Verb::Verify(verify) => verify.run(&self.common),
             Verb::Schema => schema::run(),

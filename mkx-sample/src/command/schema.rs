@@ -4,6 +4,8 @@ use mkx_contract::schema::Schemas;
 use mkx_contract::{Answer, Result, Site, manifest, output};
 
 use crate::policy::Policy;
+use crate::report::Report;
+use crate::reset::ResetReport;
 use crate::verify::Verification;
 
 /// Prints the JSON Schema of every record that the tool reads or writes.
@@ -11,6 +13,8 @@ pub fn run() -> Result<Answer> {
     let schemas = Schemas::default()
         .reads::<Site>()
         .reads::<Policy>()
+        .writes::<Report>()
+        .writes::<ResetReport>()
         .writes::<manifest::File>()
         .writes::<manifest::End>()
         .writes::<Verification>();

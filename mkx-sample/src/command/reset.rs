@@ -1,0 +1,33 @@
+//! `mkx-sample reset`.
+
+use clap::Args;
+use mkx_contract::arguments::Common;
+use mkx_contract::{Answer, Result, output};
+
+use crate::endpoint::Endpoint;
+use crate::reset;
+
+const EXAMPLES: &str = "\
+Examples:
+  mkx-sample reset                       EB is as it was when it was filled; EA is not asked
+  mkx-sample reset | jq .created_at      when that was";
+
+/// Give EB its sample back as it was when it was filled
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Reset {
+    /// EB's database, a libpq URL without password [default: the site's]
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+}
+
+impl Reset {
+    /// Resets, and prints what EB holds now.
+    pub fn run(&self, common: &Common) -> Result<Answer> {
+        let site = common.site()?;
+        let to = Endpoint::of(&site.environments.eb, self.to.as_deref())?;
+        let report = reset::run(&site, &to)?;
+        output::stdout().document(&report)?;
+        Ok(Answer::Yes)
+    }
+}

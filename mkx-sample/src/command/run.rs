@@ -1,0 +1,100 @@
+//! `mkx-sample run`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use mkx_contract::arguments::Common;
+use mkx_contract::{Answer, Failure, Result, output, voice};
+
+use crate::endpoint::Endpoint;
+use crate::policy;
+use crate::report::Sampled;
+use crate::run;
+
+const EXAMPLES: &str = "\
+Examples:
+  mkx-sample run                                             EB holds a fresh sample, as the site says
+  mkx-sample run --percent 20 --include alice > report.json  more of it, and alice in any case
+  mkx-sample run | mkx-sample files | mkx-vault sync         the files that EB refers to as well
+
+EB's new database is built beside the old one; the application is cut off only for the moment of
+the swap. Exit codes: 0 EB holds the sample · 1 it was judged and is not fit, EB is as it was ·
+3 the policy does not cover production's schema · 4 a server failed, EB is as it was · 5 refused:
+the target is not EB · 130 interrupted, EB is as it was.";
+
+/// Fill EB with an anonymised sample of EA
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Run {
+    /// EA's database, a libpq URL without password [default: the site's]
+    #[arg(long, value_name = "URL")]
+    from: Option<String>,
+
+    /// EB's database, a libpq URL without password [default: the site's]
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+
+    /// The sampling policy [default: the site's]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+
+    /// Per cent of users [default: the site's]
+    #[arg(long, value_name = "NUMBER")]
+    percent: Option<f64>,
+
+    /// The same seed chooses the same users [default: the site's]
+    #[arg(long, value_name = "TEXT")]
+    seed: Option<String>,
+
+    /// A user who comes in any case; may be given several times
+    #[arg(long, value_name = "HANDLE")]
+    include: Vec<String>,
+
+    /// Tables that are copied, and indexes that are built, side by side
+    #[arg(long, value_name = "NUMBER", default_value_t = 2,
+          value_parser = clap::value_parser!(u8).range(1..=32))]
+    jobs: u8,
+
+    /// Keep no untouched copy for `mkx-sample reset`; it takes as much disk as the sample
+    #[arg(long)]
+    no_pristine: bool,
+
+    /// Warn when EA's snapshot is held longer, because EA can not clean up behind it
+    #[arg(long, value_name = "MINUTES", default_value_t = 30)]
+    snapshot_limit: u64,
+}
+
+impl Run {
+    /// Runs, and prints the report.
+    pub fn run(&self, common: &Common) -> Result<Answer> {
+        let site = common.site()?;
+        let policy = policy::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
+        let run = run::Run {
+            from: Endpoint::of(&site.environments.ea, self.from.as_deref())?,
+            to: Endpoint::of(&site.environments.eb, self.to.as_deref())?,
+            choice: Sampled {
+                percent: self.percent.unwrap_or(site.sample.percent),
+                seed: self
+                    .seed
+                    .clone()
+                    .unwrap_or_else(|| site.sample.seed.clone()),
+                include: self.include.clone(),
+            },
+            site: &site,
+            policy: &policy,
+            jobs: self.jobs.into(),
+            is_pristine_kept: !self.no_pristine,
+            snapshot_limit: Duration::from_secs(self.snapshot_limit.saturating_mul(60)),
+        };
+        let report = run.run()?;
+        if !report.ok {
+            voice::error(
+                &Failure::no("the sample was judged and is not right; EB is as it was")
+                    .hint("the findings are in the report: jq .verification.checks[].findings[]"),
+            );
+        }
+        output::stdout().document(&report)?;
+        Ok(Answer::from(report.ok))
+    }
+}

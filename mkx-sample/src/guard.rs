@@ -1,0 +1,59 @@
+//! Before anything is written: EB's database is EB's, and every name that a build needs is free.
+
+use mkx_contract::guard::database::{check_source, check_target};
+use mkx_contract::{Failure, Result};
+use postgres::Client;
+
+use crate::cluster::Cluster;
+use crate::endpoint::Endpoint;
+use crate::identity;
+use crate::source;
+
+/// EB's server, which may be written to.
+pub struct Target {
+    /// The server.
+    pub cluster: Cluster,
+    /// A session in EB's own database; nothing where there is none yet.
+    pub live: Option<Client>,
+}
+
+/// Passes where EB may be replaced by a sample of EA for the site.
+///
+/// # Errors
+/// Exit 5 where it may not, and nothing was touched; exit 4 where a server can not be reached.
+pub fn check(site: &str, from: &Endpoint, to: &Endpoint) -> Result<Target> {
+    let mut source_client = from.connect(source::OPTIONS)?;
+    let source = identity::of(from, &mut source_client)?;
+    check_source(&source)?;
+    let mut live = to.connect_if_exists(READ_ONLY)?;
+    // Where the server can not even be worked on, its database may still be the wrong one.
+    if let Some(live) = &mut live {
+        check_target(site, &source, &identity::of(to, live)?)?;
+    }
+    let mut cluster = Cluster::open(to, site)?;
+    if live.is_none() {
+        let absent = identity::of_absent(to, &mut cluster.client)?;
+        check_target(site, &source, &absent)?;
+    }
+    cluster.check_names()?;
+    Ok(Target { cluster, live })
+}
+
+/// Passes where the session is in a sample of ours of the site, which may be reset.
+///
+/// # Errors
+/// Exit 5 where it is anything else: production's database carries no mark.
+pub fn check_reset(site: &str, to: &Endpoint, live: &mut Client) -> Result<()> {
+    let identity = identity::of(to, live)?;
+    if identity.mark.as_ref().is_some_and(|mark| mark.site == site) && !identity.in_recovery {
+        return Ok(());
+    }
+    Err(Failure::refused(format!(
+        "cannot reset \"{}\" on {}: it is not a sample of this site",
+        identity.name, identity.address
+    ))
+    .hint("fill it first: mkx-sample run"))
+}
+
+/// EB's own database is only looked at; names of objects come whole.
+pub const READ_ONLY: &str = "-c default_transaction_read_only=on -c search_path=pg_catalog";

@@ -1,0 +1,123 @@
+//! The swap: EB's new database takes the old one's name, in one transaction of renames.
+//!
+//! A rename waits (up to five seconds, PostgreSQL's own limit) until nobody is in the database,
+//! while it holds off those who come; another session ends those who are in. If one can not be
+//! ended, the transaction fails and everything is as it was.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mkx_contract::guard::database::Mark;
+use mkx_contract::{Failure, Result};
+use postgres::Client;
+
+use crate::cluster::Cluster;
+use crate::endpoint::{Endpoint, cause};
+use crate::sql::{identifier, literal};
+
+/// A rename: from, to.
+type Rename<'a> = (&'a str, &'a str);
+
+/// Puts the built database, which carries the mark, in the live one's place. `with_pristine`:
+/// the untouched copy that was made of it takes the older one's place in the same transaction.
+///
+/// # Errors
+/// Exit 4; everything is as it was.
+pub fn swap(cluster: &mut Cluster, mark: &Mark, with_pristine: bool) -> Result<()> {
+    let names = cluster.names.clone();
+    let had_pristine = with_pristine && cluster.pristine_mark()?.is_some();
+    let mut renames: Vec<Rename> = Vec::new();
+    // What was empty and had no mark is ours from here on, and can be removed by the next run.
+    let mut comment = None;
+    if cluster.has_live()? {
+        renames.push((&names.live, &names.old));
+        if cluster.live_mark()?.is_none() {
+            comment = Some(format!(
+                "COMMENT ON DATABASE {} IS {}",
+                identifier(&names.old),
+                literal(&mark.to_comment())
+            ));
+        }
+    }
+    renames.push((&names.build, &names.live));
+    if had_pristine {
+        renames.push((&names.pristine, &names.stale));
+    }
+    if with_pristine {
+        renames.push((&names.next, &names.pristine));
+    }
+    rename(cluster, &renames, comment.as_deref())
+}
+
+fn rename(cluster: &mut Cluster, renames: &[Rename], comment: Option<&str>) -> Result<()> {
+    let emptied: Vec<&str> = renames.iter().map(|(from, _)| *from).collect();
+    let is_over = AtomicBool::new(false);
+    let maintenance = cluster.maintenance.clone();
+    std::thread::scope(|scope| {
+        scope.spawn(|| keep_empty(&maintenance, &emptied, &is_over));
+        let answer = in_one_transaction(&mut cluster.client, renames, comment);
+        is_over.store(true, Ordering::Relaxed);
+        answer.map_err(|error| {
+            let detail = error
+                .as_db_error()
+                .and_then(|error| error.detail())
+                .map(|detail| format!(" ({detail})"))
+                .unwrap_or_default();
+            Failure::peer(format!(
+                "cannot swap \"{}\" on {}: {}{detail}",
+                cluster.names.live,
+                cluster.live.address(),
+                cause(&error)
+            ))
+            .hint("the old database is as it was; sessions of a superuser can only be ended by one")
+        })
+    })
+}
+
+fn in_one_transaction(
+    client: &mut Client,
+    renames: &[Rename],
+    comment: Option<&str>,
+) -> Result<(), postgres::Error> {
+    let mut transaction = client.transaction()?;
+    for (from, to) in renames {
+        let (from, to) = (identifier(from), identifier(to));
+        transaction.batch_execute(&format!("ALTER DATABASE {from} RENAME TO {to}"))?;
+    }
+    if let Some(comment) = comment {
+        transaction.batch_execute(comment)?;
+    }
+    transaction.commit()
+}
+
+/// Ends sessions until the renames are through.
+fn keep_empty(maintenance: &Endpoint, names: &[&str], is_over: &AtomicBool) {
+    let Ok(mut client) = maintenance.connect("-c search_path=pg_catalog") else {
+        return;
+    };
+    while !is_over.load(Ordering::Relaxed) {
+        if end_sessions(&mut client, names).is_err() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Ends every session in these databases that the role may end.
+pub fn end_sessions(client: &mut Client, names: &[&str]) -> Result<(), postgres::Error> {
+    let sessions = client.query(
+        "SELECT pid FROM pg_stat_activity
+         WHERE datname = ANY($1::text[]) AND pid <> pg_backend_pid()",
+        &[&names],
+    )?;
+    for session in &sessions {
+        let pid: i32 = session.get(0);
+        match client.query_one("SELECT pg_terminate_backend($1)", &[&pid]) {
+            Ok(_) => {}
+            // A superuser's: the rename will say so.
+            Err(error) if error.as_db_error().is_some() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
