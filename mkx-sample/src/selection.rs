@@ -1,11 +1,19 @@
 //! What one run copies: the result of choosing users and following edges, before any content
 //! is read.
 
+use mkx_contract::{Failure, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::TableName;
-use crate::policy::Edge;
+use crate::catalog::{Catalog, TableName};
+use crate::census::{Census, census};
+use crate::choice::{Choice, Chosen, choose};
+use crate::closure::{self, Graph, Session, Sets};
+use crate::extract;
+use crate::policy::{Edge, Policy};
+use crate::source::Source;
+use crate::survey::{Survey, survey};
+use crate::transform::Context;
 
 /// What to copy, and why it is that much.
 #[derive(Debug, Clone)]
@@ -71,4 +79,168 @@ pub struct CoverageAdded {
     pub values: Vec<Option<String>>,
     /// Rows that were added for them.
     pub rows: u64,
+}
+
+/// Chooses the root rows and follows the edges: reads keys and counts from EA, no content.
+///
+/// # Errors
+/// Exit 3 where the policy can not be kept or brings more than it allows, exit 4 where EA fails.
+pub fn select(
+    source: &mut Source,
+    catalog: &Catalog,
+    policy: &Policy,
+    choice: &Choice,
+    context: &Context,
+) -> Result<Selection> {
+    choice.check()?;
+    let mut policy = policy.clone();
+    choice.apply_cap(&mut policy)?;
+    let graph = Graph::new(catalog, &policy)?;
+    let beside = source.another_session()?;
+    std::thread::scope(|threads| {
+        let census = threads.spawn(|| census(&graph, beside));
+        let mut sets = Sets::new(&graph);
+        let mut session = Session {
+            client: &mut source.client,
+        };
+        let chosen = follow(&graph, &policy, choice, &mut sets, &mut session);
+        let census = census.join().expect("the census does not panic");
+        let (chosen, census) = (chosen?, census?);
+        closure::stubs(&graph, &mut sets, &mut session)?;
+        Finding {
+            graph: &graph,
+            sets: &sets,
+            context,
+            census: &census,
+        }
+        .finish(&mut session, &chosen)
+    })
+}
+
+/// Down from the chosen rows and the pins, then up.
+fn follow(
+    graph: &Graph,
+    policy: &Policy,
+    choice: &Choice,
+    sets: &mut Sets,
+    session: &mut Session,
+) -> Result<Chosen> {
+    let chosen = choose(graph, policy, choice, session)?;
+    sets.rows[graph.root].owned = chosen.rows.clone();
+    closure::pin(graph, sets, session, graph.root)?;
+    closure::own_rows(graph, sets, session)?;
+    for at in (0..graph.nodes.len()).filter(|at| *at != graph.root) {
+        closure::pin(graph, sets, session, at)?;
+    }
+    closure::include(graph, sets, session, None)?;
+    Ok(chosen)
+}
+
+/// All rows are known; what remains is to count them and to write the SELECTs.
+struct Finding<'a> {
+    graph: &'a Graph<'a>,
+    sets: &'a Sets,
+    context: &'a Context,
+    census: &'a [Census],
+}
+
+impl Finding<'_> {
+    fn finish(&self, session: &mut Session, chosen: &Chosen) -> Result<Selection> {
+        let root = &self.sets.rows[self.graph.root];
+        let whole = (root.owned[0].len() + root.extra[0].len()) as u64;
+        let mut selection = Selection {
+            roots_total: self.census[self.graph.root].rows,
+            roots_eligible: chosen.eligible,
+            roots_sampled: chosen.sampled,
+            roots_added: whole - chosen.sampled,
+            roots_stubs: root.stubs[0].len() as u64,
+            tables: Vec::new(),
+            edges: Vec::new(),
+            coverage: Vec::new(),
+        };
+        for (at, node) in self.graph.nodes.iter().enumerate() {
+            let survey = survey(self.graph, self.sets, session, at)?;
+            self.check_share(at, &survey)?;
+            selection.edges.extend(self.edges(&survey));
+            selection.tables.push(TableCopy {
+                table: node.table.name.clone(),
+                columns: node
+                    .table
+                    .written_columns()
+                    .map(|column| column.name.clone())
+                    .collect(),
+                selects: extract::selects(self.graph, self.sets, at, self.context)?,
+                rows: survey.rows,
+                rows_in_source: self.census[at].rows,
+            });
+        }
+        Ok(selection)
+    }
+
+    fn edges(&self, survey: &Survey) -> Vec<EdgeRows> {
+        let name = |at: usize| self.graph.nodes[at].table.name.to_string();
+        let edges = survey.edges.iter().map(|(place, rows)| {
+            let link = &self.graph.links[*place];
+            EdgeRows {
+                table: name(link.child),
+                columns: link.columns.join(","),
+                parent: name(link.parent),
+                policy: link.policy,
+                rows: *rows,
+            }
+        });
+        edges.collect()
+    }
+
+    /// A table that comes almost whole is most often an edge that should have been a stub.
+    fn check_share(&self, at: usize, survey: &Survey) -> Result<()> {
+        let node = &self.graph.nodes[at];
+        let all = self.census[at].rows;
+        let Some(allowed) = node
+            .policy
+            .max_share
+            .filter(|share| all > 0 && survey.rows as f64 > share * all as f64)
+        else {
+            return Ok(());
+        };
+        Err(Failure::input(format!(
+            "cannot sample {}: {} of its {all} rows would come ({:.1} %), and the policy allows {:.1} %",
+            node.table.name,
+            survey.rows,
+            survey.rows as f64 * 100.0 / all as f64,
+            allowed * 100.0
+        ))
+        .hint(self.most(at)))
+    }
+
+    /// The edge that brings most rows of the table.
+    fn most(&self, at: usize) -> String {
+        let name = |at: usize| &self.graph.nodes[at].table.name;
+        let ways = self
+            .graph
+            .links
+            .iter()
+            .enumerate()
+            .filter_map(|(place, link)| {
+                let wanted = self.sets.wanted[place].len();
+                let up = link.parent == at && wanted > 0;
+                up.then(|| {
+                    (
+                        wanted,
+                        format!("{}.{}", name(link.child), link.columns.join(",")),
+                    )
+                })
+            });
+        match ways.max() {
+            Some((rows, edge)) => format!(
+                "most are asked for by {edge} ({rows} rows); make that edge stub or null, or raise \
+                 max_share of {}",
+                name(at)
+            ),
+            None => format!(
+                "they come along with their owners; cap them, sample less, or raise max_share of {}",
+                name(at)
+            ),
+        }
+    }
 }

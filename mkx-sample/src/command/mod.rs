@@ -5,6 +5,7 @@ use mkx_contract::arguments::Common;
 use mkx_contract::{Answer, Result};
 
 mod files;
+pub mod plan;
 mod reset;
 mod run;
 mod schema;
@@ -26,6 +27,7 @@ enum Verb {
     Reset(reset::Reset),
     Files(files::Files),
     Verify(verify::Verify),
+    Plan(plan::PlanVerb),
     /// Print the JSON Schema of what this tool reads and writes
     Schema,
 }
@@ -42,6 +44,7 @@ impl Arguments {
             Verb::Reset(reset) => reset.run(&self.common),
             Verb::Files(files) => files.run(&self.common),
             Verb::Verify(verify) => verify.run(&self.common),
+            Verb::Plan(plan) => plan.run(&self.common),
             Verb::Schema => schema::run(),
         }
     }

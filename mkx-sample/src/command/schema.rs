@@ -3,6 +3,7 @@
 use mkx_contract::schema::Schemas;
 use mkx_contract::{Answer, Result, Site, manifest, output};
 
+use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::report::Report;
 use crate::reset::ResetReport;
@@ -15,6 +16,7 @@ pub fn run() -> Result<Answer> {
         .reads::<Policy>()
         .writes::<Report>()
         .writes::<ResetReport>()
+        .writes::<Plan>()
         .writes::<manifest::File>()
         .writes::<manifest::End>()
         .writes::<Verification>();

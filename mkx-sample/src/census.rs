@@ -1,0 +1,223 @@
+//! What the source holds: how many rows each table has, and which values its enum-like columns.
+//!
+//! Which columns are enum-like, the policy says or the statistics suggest; which values they have
+//! is read from the rows themselves, in the pass that counts them.
+
+use std::collections::BTreeSet;
+
+use mkx_contract::Result;
+use postgres::Client;
+
+use crate::catalog::Column;
+use crate::closure::{Extent, Graph, Node, ROW, Session, of_policy};
+use crate::policy::Transform;
+use crate::sql;
+
+/// A column with more distinct values than this is no enum.
+const MOST_VALUES: usize = 25;
+
+/// Rows looked at where a table was never analysed.
+const LOOKED_AT: usize = 10_000;
+
+/// A value as text; null is none.
+pub type Value = Option<String>;
+
+/// What one table holds.
+#[derive(Debug, Clone, Default)]
+pub struct Census {
+    /// Rows in the source.
+    pub rows: u64,
+    /// Enum-like columns and their values in rows that may come.
+    pub values: Vec<(String, BTreeSet<Value>)>,
+}
+
+/// Counts every table, in the order of the graph's nodes.
+///
+/// # Errors
+/// As [`Session::each`].
+pub fn census(graph: &Graph, mut client: Client) -> Result<Vec<Census>> {
+    let mut session = Session {
+        client: &mut client,
+    };
+    graph
+        .nodes
+        .iter()
+        .map(|node| of_table(node, &mut session))
+        .collect()
+}
+
+fn of_table(node: &Node, session: &mut Session) -> Result<Census> {
+    let columns = enum_like(node, session)?;
+    let condition = match &node.policy.condition {
+        Some(condition) => format!("{} IS TRUE", of_policy(condition)),
+        None => "TRUE".into(),
+    };
+    let texts: Vec<_> = columns
+        .iter()
+        .map(|column| format!(", {ROW}.{}::text", sql::identifier(column)))
+        .collect();
+    let groups: String = (0..columns.len())
+        .map(|at| format!(", {}", at + 3))
+        .collect();
+    let query = format!(
+        "SELECT count(*), {condition}{} FROM {} AS {ROW} GROUP BY 2{groups}",
+        texts.concat(),
+        node.table.from_sql()
+    );
+    let mut census = Census {
+        rows: 0,
+        values: columns
+            .into_iter()
+            .map(|column| (column, BTreeSet::new()))
+            .collect(),
+    };
+    session.each(node, &query, |row| {
+        census.rows += u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
+        if row.get(1) {
+            for (at, (_, values)) in census.values.iter_mut().enumerate() {
+                let value: Option<&str> = row.get(at + 2);
+                if values.len() <= MOST_VALUES {
+                    values.insert(value.map(str::to_owned));
+                }
+            }
+        }
+    })?;
+    let is_declared = node.policy.coverage.is_some();
+    census
+        .values
+        .retain(|(_, values)| is_declared || values.len() <= MOST_VALUES);
+    Ok(census)
+}
+
+/// The columns of which every value must come.
+fn enum_like(node: &Node, session: &mut Session) -> Result<Vec<String>> {
+    if matches!(node.extent, Extent::Complete | Extent::Empty) {
+        return Ok(Vec::new());
+    }
+    if let Some(declared) = &node.policy.coverage {
+        return Ok(declared.clone());
+    }
+    let possible: Vec<&Column> = node
+        .table
+        .columns
+        .iter()
+        .filter(|column| may_be_enum(node, column))
+        .collect();
+    if possible.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut few = from_statistics(node, session)?;
+    if few.is_none() {
+        few = Some(from_rows(node, &possible, session)?);
+    }
+    let few = few.unwrap_or_default();
+    let names = possible.iter().map(|column| column.name.clone());
+    Ok(names.filter(|name| few.contains(name)).collect())
+}
+
+/// Kept as it is, no key, and of a type that enumerations have.
+fn may_be_enum(node: &Node, column: &Column) -> bool {
+    let is_key = node
+        .keys
+        .iter()
+        .any(|key| key.columns.contains(&column.name))
+        || node.table.primary_key.contains(&column.name)
+        || node
+            .table
+            .foreign_keys
+            .iter()
+            .any(|key| key.columns.contains(&column.name))
+        || node
+            .policy
+            .references
+            .iter()
+            .any(|reference| reference.column == column.name);
+    !is_key
+        && !column.is_generated
+        && node.policy.columns.get(&column.name) == Some(&Transform::Keep)
+        && !NEVER_ENUM.contains(&column.base_type.as_str())
+        && !column.base_type.starts_with('_')
+}
+
+const NEVER_ENUM: [&str; 22] = [
+    "bytea",
+    "json",
+    "jsonb",
+    "xml",
+    "date",
+    "time",
+    "timetz",
+    "timestamp",
+    "timestamptz",
+    "interval",
+    "float4",
+    "float8",
+    "numeric",
+    "money",
+    "inet",
+    "cidr",
+    "macaddr",
+    "uuid",
+    "tsvector",
+    "point",
+    "tid",
+    "hstore",
+];
+
+/// Few values says the server; nothing where it never looked. A negative number of distinct values
+/// is a share of the rows.
+fn from_statistics(node: &Node, session: &mut Session) -> Result<Option<Vec<String>>> {
+    let query = format!(
+        "SELECT s.attname::text, s.avg_width <= 40 AND CASE WHEN s.n_distinct >= 0 \
+         THEN s.n_distinct <= {MOST_VALUES} \
+         ELSE -s.n_distinct <= 0.5 AND -s.n_distinct * {} <= {MOST_VALUES} END \
+         FROM pg_catalog.pg_stats s \
+         WHERE s.schemaname = {} AND s.tablename = {} AND s.inherited = {}",
+        node.table.estimated_rows.max(0.0),
+        sql::literal(&node.table.name.schema),
+        sql::literal(&node.table.name.name),
+        node.table.is_partitioned
+    );
+    let mut is_analysed = false;
+    let mut names = Vec::new();
+    session.each(node, &query, |row| {
+        is_analysed = true;
+        if row.get(1) {
+            names.push(row.get(0));
+        }
+    })?;
+    Ok(is_analysed.then_some(names))
+}
+
+/// Few values among the first rows.
+fn from_rows(node: &Node, possible: &[&Column], session: &mut Session) -> Result<Vec<String>> {
+    let inner: Vec<_> = possible
+        .iter()
+        .map(|column| sql::identifier(&column.name))
+        .collect();
+    let counts: Vec<_> = inner
+        .iter()
+        .map(|name| format!("count(DISTINCT {name}), max(octet_length({name}::text))::bigint"))
+        .collect();
+    let query = format!(
+        "SELECT count(*), {} FROM (SELECT {} FROM {} LIMIT {LOOKED_AT}) AS looked_at",
+        counts.join(", "),
+        inner.join(", "),
+        node.table.from_sql()
+    );
+    let mut few = Vec::new();
+    session.each(node, &query, |row| {
+        let rows: i64 = row.get(0);
+        for (at, column) in possible.iter().enumerate() {
+            let distinct: i64 = row.get(1 + 2 * at);
+            let width: Option<i64> = row.get(2 + 2 * at);
+            let is_few = distinct <= MOST_VALUES as i64
+                && (2 * distinct <= rows || column.base_type == "bool")
+                && width.unwrap_or(0) <= 40;
+            if is_few {
+                few.push(column.name.clone());
+            }
+        }
+    })?;
+    Ok(few)
+}
