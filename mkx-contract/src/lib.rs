@@ -13,6 +13,7 @@ pub mod journal;
 pub mod lock;
 pub mod manifest;
 pub mod output;
+pub mod place;
 pub mod program;
 pub mod record;
 pub mod schema;

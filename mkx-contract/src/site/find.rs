@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Site, interpolate, place::Document, resolve, validate};
+use super::{Site, interpolate, resolve, validate};
 use crate::input::Input;
+use crate::place::Document;
 use crate::{Failure, Record, Result};
 
 /// Finds, reads, validates and resolves the site document. `given` is `--site` or `MKX_SITE`.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::env_file;
-use super::place::Document;
+use crate::place::Document;
 use crate::secret::is_secret_name;
 use crate::{Failure, Result};
 

@@ -11,7 +11,6 @@ pub mod env_file;
 mod find;
 mod interpolate;
 mod model;
-mod place;
 mod resolve;
 mod validate;
 

@@ -6,6 +6,7 @@ use mkx_contract::{Answer, Result};
 
 mod files;
 pub mod plan;
+mod policy;
 mod reset;
 mod run;
 mod schema;
@@ -26,6 +27,8 @@ enum Verb {
     Run(Box<run::Run>),
     Reset(reset::Reset),
     Files(files::Files),
+    #[command(subcommand)]
+    Policy(policy::Policy),
     Verify(verify::Verify),
     Plan(plan::PlanVerb),
     /// Print the JSON Schema of what this tool reads and writes
@@ -43,6 +46,7 @@ impl Arguments {
             Verb::Run(run) => run.run(&self.common),
             Verb::Reset(reset) => reset.run(&self.common),
             Verb::Files(files) => files.run(&self.common),
+            Verb::Policy(policy) => policy.run(&self.common),
             Verb::Verify(verify) => verify.run(&self.common),
             Verb::Plan(plan) => plan.run(&self.common),
             Verb::Schema => schema::run(),

@@ -14,6 +14,8 @@ pub fn run() -> Result<Answer> {
     let schemas = Schemas::default()
         .reads::<Site>()
         .reads::<Policy>()
+        .writes::<super::policy::Written>()
+        .writes::<super::policy::Checked>()
         .writes::<Report>()
         .writes::<ResetReport>()
         .writes::<Plan>()

@@ -40,6 +40,20 @@ impl Endpoint {
         Self::new(&environment.database, &env_files, url)
     }
 
+    /// The endpoint that a URL names, where there is no site; the password by `PGPASSFILE`.
+    ///
+    /// # Errors
+    /// Exit 2 where it is no URL.
+    pub fn at(url: &str) -> Result<Endpoint> {
+        let url = parse(url)?;
+        Ok(Endpoint {
+            client_url: url.clone(),
+            url,
+            password: None,
+            client_command: Vec::new(),
+        })
+    }
+
     fn new(database: &Database, env_files: &[PathBuf], url: Option<&str>) -> Result<Endpoint> {
         let text = url.unwrap_or(&database.url);
         let parsed = parse(text)?;

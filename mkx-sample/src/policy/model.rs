@@ -25,6 +25,10 @@ pub struct Policy {
     /// Which vault files EB's rows refer to.
     #[serde(default)]
     pub files: Vec<FileRule>,
+    /// What a draft guessed and nobody has looked at yet: `table` (its rows and edges) or
+    /// `table.column`. `policy check` warns of each; delete a name here once it is right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guesses: Vec<String>,
 }
 
 fn default_email_domain() -> String {
@@ -48,7 +52,7 @@ pub struct Root {
     #[serde(default)]
     pub activity: Vec<Activity>,
     /// SQL condition: only these rows can be sampled (others may still come as stubs).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eligible: Option<String>,
 }
 
@@ -269,6 +273,6 @@ pub struct FileRule {
     /// vault) and, where known, `size_bytes` (bigint).
     pub query: String,
     /// True where no row says whether the file exists.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
 }

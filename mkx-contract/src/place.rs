@@ -84,8 +84,9 @@ impl Document<'_> {
         Failure::input(format!("{}:{line}:{column}: {path}{message}", self.name))
     }
 
-    /// Where the member is; where a part of the way is missing, where the last existing part is.
-    fn line_and_column(&self, pointer: &[String]) -> (usize, usize) {
+    /// Line and column of a member, from 1; where a part of the way is missing, of the last part
+    /// that is there.
+    pub fn line_and_column(&self, pointer: &[String]) -> (usize, usize) {
         let parsed = jsonc_parser::parse_to_ast(
             self.text,
             &jsonc_parser::CollectOptions::default(),

@@ -1,0 +1,163 @@
+//! `mkx-sample policy init`.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use mkx_contract::arguments::Common;
+use mkx_contract::{Answer, Failure, Record, Result, output, voice};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::Catalog;
+use crate::policy::{self, PolicyFile, draft, preset};
+
+const EXAMPLES: &str = "\
+Examples:
+  mkx-sample policy init --preset makapix                    a policy that is complete
+  mkx-sample policy init                                     a draft from the site's EA
+  mkx-sample policy init --from postgresql://ro@127.0.0.1:5432/shop --root customers --output -
+
+A draft lists under \"guesses\" what nobody has looked at yet; mkx-sample policy check warns of
+each. An existing policy is not overwritten without --force, which keeps it as FILE.bak.";
+
+/// Write a sampling policy: a preset, or a draft from the database with safe guesses
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Init {
+    /// A policy that comes with the tool: makapix
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "root"])]
+    preset: Option<String>,
+
+    /// The database to draft from, a libpq URL without password [default: the site's EA]
+    #[arg(long, value_name = "URL")]
+    from: Option<String>,
+
+    /// The table whose rows are sampled [default: the one that looks like users]
+    #[arg(long, value_name = "TABLE")]
+    root: Option<String>,
+
+    /// Where to write it; `-` is stdout [default: the site's policy, else policy.json]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Overwrite an existing policy and keep it as FILE.bak
+    #[arg(long)]
+    force: bool,
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Written {
+    /// The policy's path.
+    pub policy: PathBuf,
+    /// The former policy's path, where there was one.
+    pub backup: Option<PathBuf>,
+    /// Tables in it.
+    pub tables: usize,
+    /// Columns in it.
+    pub columns: usize,
+    /// Guesses in it.
+    pub guesses: usize,
+}
+
+impl Record for Written {
+    const RECORD: &'static str = "mkx.sample.policy_init/1";
+}
+
+impl Init {
+    pub(super) fn run(&self, common: &Common) -> Result<Answer> {
+        let path = self.path(common);
+        let is_stdout = path == Path::new("-");
+        if !is_stdout && !self.force && path.exists() {
+            return Err(Failure::refused(format!(
+                "cannot write {}: it exists",
+                path.display()
+            ))
+            .hint("give another name with --output, or --force to overwrite it (it is kept as a .bak)"));
+        }
+        let text = self.text(common)?;
+        if is_stdout {
+            output::stdout().text(&text)?;
+            return Ok(Answer::Yes);
+        }
+        let policy = PolicyFile::parse(text.as_str(), "the new policy")?.policy;
+        let backup = write(&path, &text)?;
+        if !policy.guesses.is_empty() {
+            voice::warn(format!(
+                "{} guesses: look at each, and delete its name under \"guesses\"",
+                policy.guesses.len()
+            ));
+        }
+        output::stdout().document(&Written {
+            policy: path,
+            backup,
+            tables: policy.tables.len(),
+            columns: policy
+                .tables
+                .values()
+                .map(|table| table.columns.len())
+                .sum(),
+            guesses: policy.guesses.len(),
+        })?;
+        Ok(Answer::Yes)
+    }
+
+    fn path(&self, common: &Common) -> PathBuf {
+        match (&self.output, common.site()) {
+            (Some(path), _) => path.clone(),
+            (None, Ok(site)) => site.sample.policy,
+            (None, Err(_)) => "policy.json".into(),
+        }
+    }
+
+    fn text(&self, common: &Common) -> Result<String> {
+        if let Some(name) = &self.preset {
+            return preset::text(name).map(str::to_owned);
+        }
+        let mut source = super::open(common, self.from.as_deref())?;
+        let catalog = Catalog::read(&mut source.client)?;
+        let application = match common.site() {
+            Ok(site) => site.name,
+            Err(_) => source.endpoint.database(),
+        };
+        let policy = draft::policy(&catalog, &application, self.root.as_deref())?;
+        Ok(policy::text(&policy))
+    }
+}
+
+/// Writes the file beside and renames it; what stood there is kept.
+fn write(path: &Path, text: &str) -> Result<Option<PathBuf>> {
+    let cannot =
+        |error: std::io::Error| Failure::peer(format!("cannot write {}: {error}", path.display()));
+    let backup = match path.exists() {
+        true => Some(backup_name(path)),
+        false => None,
+    };
+    if let Some(backup) = &backup {
+        fs::copy(path, backup).map_err(cannot)?;
+    }
+    let new = with_suffix(path, ".new");
+    let mut file = File::create(&new).map_err(cannot)?;
+    file.write_all(text.as_bytes()).map_err(cannot)?;
+    file.sync_all().map_err(cannot)?;
+    fs::rename(&new, path).map_err(cannot)?;
+    Ok(backup)
+}
+
+/// The first of `FILE.bak`, `FILE.bak2`, … that is not there yet.
+fn backup_name(path: &Path) -> PathBuf {
+    let first = with_suffix(path, ".bak");
+    let others = (2..).map(|number| with_suffix(path, &format!(".bak{number}")));
+    std::iter::once(first)
+        .chain(others)
+        .find(|backup| !backup.exists())
+        .expect("there are more numbers than files")
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

@@ -1,0 +1,51 @@
+//! `mkx-sample policy …`.
+
+mod check;
+mod init;
+
+use clap::Subcommand;
+use mkx_contract::arguments::Common;
+use mkx_contract::{Answer, Result, Secret};
+
+use crate::endpoint::Endpoint;
+use crate::source::{Settings, Source};
+
+pub use check::Checked;
+pub use init::Written;
+
+/// Make a sampling policy, or hold one against production's database
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    Init(init::Init),
+    Check(check::Check),
+}
+
+impl Policy {
+    /// Runs the verb.
+    ///
+    /// # Errors
+    /// Whatever the verb fails with.
+    pub fn run(&self, common: &Common) -> Result<Answer> {
+        match self {
+            Policy::Init(init) => init.run(common),
+            Policy::Check(check) => check.run(common),
+        }
+    }
+}
+
+/// Opens EA: the site's database, or the one that `--from` names, for which no site is needed.
+fn open(common: &Common, from: Option<&str>) -> Result<Source> {
+    let endpoint = match (common.site(), from) {
+        (Ok(site), from) => Endpoint::of(&site.environments.ea, from)?,
+        (Err(_), Some(from)) if common.site.is_none() => Endpoint::at(from)?,
+        (Err(failure), _) => return Err(failure),
+    };
+    let unused = || Secret::new("no value is read");
+    Source::open(
+        endpoint,
+        Settings {
+            key: unused(),
+            password_hash: unused(),
+        },
+    )
+}

@@ -1,0 +1,74 @@
+//! Every column classified, and every transform fitting its column.
+
+use indexmap::IndexMap;
+
+use super::{Check, Problem};
+use crate::catalog::{Column, Table};
+use crate::policy::{TablePolicy, Transform, draft, layout};
+use crate::transform;
+
+impl Check<'_> {
+    pub(super) fn unclassified(&mut self, table: &Table) {
+        let name = table.name.to_string();
+        let (block, _) = draft::table(self.catalog, table, &self.policy.root.table);
+        let block = serde_json::to_value(block).expect("a policy is always writable");
+        let mut problem = Problem::error(
+            "unclassified_table",
+            &["tables"],
+            &format!("no policy for the table {name:?}"),
+        );
+        problem.add = Some(layout::table_block(&name, &block));
+        self.problems.push(problem);
+    }
+
+    pub(super) fn columns(&mut self, name: &str, table: &Table, policy: &TablePolicy) {
+        for column in table.written_columns() {
+            if !policy.columns.contains_key(&column.name) {
+                self.unclassified_column(name, table, column);
+            }
+        }
+        self.fit(&["tables", name, "columns"], table, &policy.columns);
+        for (index, variant) in policy.variants.iter().enumerate() {
+            let index = index.to_string();
+            let pointer = ["tables", name, "variants", &index, "columns"];
+            self.fit(&pointer, table, &variant.columns);
+        }
+        if let Some(stub) = &policy.stub {
+            self.fit(&["tables", name, "stub"], table, stub);
+        }
+        for (index, column) in policy.coverage.iter().flatten().enumerate() {
+            if table.column(column).is_none() {
+                let index = index.to_string();
+                self.unknown_column(&["tables", name, "coverage", &index], column);
+            }
+        }
+    }
+
+    fn unclassified_column(&mut self, name: &str, table: &Table, column: &Column) {
+        let guess = draft::transform(table, column);
+        let guess = serde_json::to_value(guess).expect("a transform is always writable");
+        let mut problem = Problem::error(
+            "unclassified_column",
+            &["tables", name, "columns"],
+            &format!("no transform for {:?} ({})", column.name, column.type_name),
+        );
+        problem.add = Some(format!("{:?}: {}", column.name, layout::line(&guess)));
+        self.problems.push(problem);
+    }
+
+    fn fit(&mut self, pointer: &[&str], table: &Table, columns: &IndexMap<String, Transform>) {
+        for (name, transform) in columns {
+            let mut pointer = pointer.to_vec();
+            pointer.push(name);
+            let Some(column) = table.column(name) else {
+                self.unknown_column(&pointer, name);
+                continue;
+            };
+            if let Err(failure) =
+                transform::expression(transform, table, column, "ea", &self.context)
+            {
+                self.error("unfit_transform", &pointer, &failure.message);
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! A policy held against what there is, before any row is read: every table and column
+//! classified, every transform fitting its column, every foreign key with an edge, every SQL
+//! condition understood by the server.
+
+mod columns;
+mod conditions;
+mod edges;
+mod problem;
+mod reach;
+mod references;
+
+pub use problem::{Problem, Severity};
+
+use mkx_contract::{Failure, Result, voice};
+use postgres::Client;
+
+use super::{Policy, PolicyFile, Rows, TablePolicy};
+use crate::catalog::{Catalog, Table};
+use crate::transform::Context;
+
+/// What can be told from the catalog alone.
+pub fn against(catalog: &Catalog, policy: &Policy) -> Vec<Problem> {
+    let mut check = Check {
+        catalog,
+        policy,
+        context: Context {
+            urls: Vec::new(),
+            email_domain: policy.email_domain.clone(),
+        },
+        problems: Vec::new(),
+    };
+    check.tables();
+    check.root();
+    check.reach();
+    check.guesses();
+    check.problems
+}
+
+/// All that is wrong; `client` is a session of EA inside a transaction.
+///
+/// # Errors
+/// Exit 4 where the server can not be asked.
+pub fn all(client: &mut Client, catalog: &Catalog, policy: &Policy) -> Result<Vec<Problem>> {
+    let mut problems = against(catalog, policy);
+    problems.extend(conditions::problems(client, catalog, policy)?);
+    Ok(problems)
+}
+
+/// Stops before any row is read where the policy does not fit EA; warns of the rest.
+///
+/// # Errors
+/// Exit 3 with the place of everything that is wrong, and the lines to add.
+pub fn ensure(client: &mut Client, catalog: &Catalog, file: &PolicyFile) -> Result<()> {
+    let problems = all(client, catalog, &file.policy)?;
+    for warning in problems.iter().filter(|p| p.severity == Severity::Warning) {
+        voice::warn(warning.text(file));
+    }
+    failure(file, &problems).map_or(Ok(()), Err)
+}
+
+/// The failure that says all errors at once, or nothing.
+pub fn failure(file: &PolicyFile, problems: &[Problem]) -> Option<Failure> {
+    let errors: Vec<&Problem> = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .collect();
+    let name = &file.name;
+    let message = match errors.as_slice() {
+        [] => return None,
+        [only] => format!("cannot use the policy: {}", only.text(file)),
+        many => {
+            let texts: Vec<_> = many
+                .iter()
+                .map(|p| format!("\n  {}", p.text(file)))
+                .collect();
+            let count = many.len();
+            format!(
+                "cannot use the policy {name}: {count} things are not right{}",
+                texts.concat()
+            )
+        }
+    };
+    let hint = if errors.iter().any(|problem| problem.add.is_some()) {
+        "the lines to add are guesses: look at each before you paste it into the policy"
+    } else {
+        "see docs/policy.md, and try again with: mkx-sample policy check"
+    };
+    Some(Failure::input(message).hint(hint))
+}
+
+struct Check<'a> {
+    catalog: &'a Catalog,
+    policy: &'a Policy,
+    context: Context,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn tables(&mut self) {
+        for table in self.catalog.tables.values() {
+            let name = table.name.to_string();
+            match self.policy.tables.get(&name) {
+                Some(policy) => self.table(&name, table, policy),
+                None => self.unclassified(table),
+            }
+        }
+        for name in self.policy.tables.keys() {
+            if self.catalog.table(name).is_none() {
+                self.error(
+                    "unknown_table",
+                    &["tables", name],
+                    "the database has no such table",
+                );
+            }
+        }
+    }
+
+    fn table(&mut self, name: &str, table: &Table, policy: &TablePolicy) {
+        self.columns(name, table, policy);
+        self.edges(name, table, policy);
+        self.references(name, table, policy);
+        self.caps(name, table, policy);
+    }
+
+    fn caps(&mut self, name: &str, table: &Table, policy: &TablePolicy) {
+        if let Some(cap) = &policy.cap {
+            for (field, column) in [("per", &cap.per), ("by", &cap.by)] {
+                if table.column(column).is_none() {
+                    self.unknown_column(&["tables", name, "cap", field], column);
+                }
+            }
+        }
+        if let Some(share) = policy.max_share
+            && !(share > 0.0 && share <= 1.0)
+        {
+            self.error(
+                "share",
+                &["tables", name, "max_share"],
+                "it must be more than 0 and at most 1",
+            );
+        }
+        if policy.rows != Rows::Sampled && (policy.cap.is_some() || !policy.pins.is_empty()) {
+            self.error(
+                "rows",
+                &["tables", name, "rows"],
+                "a cap and pins are for a table with \"rows\": \"sampled\"",
+            );
+        }
+    }
+
+    fn root(&mut self) {
+        let root = &self.policy.root;
+        let Some(table) = self.catalog.table(&root.table) else {
+            return self.error("root", &["root", "table"], "the database has no such table");
+        };
+        let sampled = |policy: &TablePolicy| policy.rows == Rows::Sampled;
+        if !self.policy.tables.get(&root.table).is_some_and(sampled) {
+            self.error(
+                "root",
+                &["tables", &root.table, "rows"],
+                "the root is what is sampled: its rows must be \"sampled\"",
+            );
+        }
+        if table.primary_key.is_empty() {
+            self.error("root", &["root", "table"], "it has no primary key");
+        }
+        if table.column(&root.name_column).is_none() {
+            self.unknown_column(&["root", "name_column"], &root.name_column);
+        }
+        for (index, activity) in root.activity.iter().enumerate() {
+            let index = index.to_string();
+            match self.catalog.table(&activity.table) {
+                None => self.error(
+                    "unknown_table",
+                    &["root", "activity", &index],
+                    "the database has no such table",
+                ),
+                Some(table) if table.column(&activity.column).is_none() => {
+                    self.unknown_column(&["root", "activity", &index], &activity.column);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn guesses(&mut self) {
+        for (index, guess) in self.policy.guesses.iter().enumerate() {
+            let known = self.policy.tables.contains_key(guess)
+                || guess.rsplit_once('.').is_some_and(|(table, column)| {
+                    self.policy
+                        .tables
+                        .get(table)
+                        .is_some_and(|table| table.columns.contains_key(column))
+                });
+            let index = index.to_string();
+            let pointer = ["guesses", &index];
+            if known {
+                self.warning("guess", &pointer, &format!("{guess:?} is still a guess"));
+            } else {
+                self.error(
+                    "guess",
+                    &pointer,
+                    &format!("{guess:?} is not in the policy"),
+                );
+            }
+        }
+    }
+
+    fn unknown_column(&mut self, pointer: &[&str], column: &str) {
+        let message = format!("the database has no such column: {column:?}");
+        self.error("unknown_column", pointer, &message);
+    }
+
+    fn error(&mut self, rule: &'static str, pointer: &[&str], message: &str) {
+        self.problems.push(Problem::error(rule, pointer, message));
+    }
+
+    fn warning(&mut self, rule: &'static str, pointer: &[&str], message: &str) {
+        let mut problem = Problem::error(rule, pointer, message);
+        problem.severity = Severity::Warning;
+        self.problems.push(problem);
+    }
+}
+
+#[cfg(test)]
+mod tests;
