@@ -1,0 +1,71 @@
+//! The caddy program: nothing else runs it. Adaptation is Caddy's own.
+
+use std::path::Path;
+
+use duct::Expression;
+use mkx_contract::{Failure, Result};
+use serde_json::Value;
+
+/// The program, by the name or command that the user gave.
+pub struct Caddy {
+    command: Vec<String>,
+}
+
+impl Caddy {
+    /// `command` is a program, or words in front of it: `docker exec -i makapix-prod-caddy caddy`.
+    pub fn new(command: &str) -> Caddy {
+        Caddy {
+            command: command.split_whitespace().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Adapts a Caddyfile's text to JSON.
+    pub fn adapt(&self, caddyfile: &str) -> Result<Value> {
+        self.run_adapt("/dev/stdin", caddyfile, "the configuration")
+    }
+
+    /// Adapts a Caddyfile where it lies, so that its imports are found.
+    pub fn adapt_file(&self, path: &Path) -> Result<Value> {
+        let name = path.display().to_string();
+        self.run_adapt(&name, "", &name)
+    }
+
+    fn run_adapt(&self, config: &str, stdin: &str, what: &str) -> Result<Value> {
+        let arguments = ["adapt", "--config", config, "--adapter", "caddyfile"];
+        let output = self
+            .expression(&arguments)?
+            .stdin_bytes(stdin)
+            .stdout_capture()
+            .stderr_capture()
+            .unchecked()
+            .run()
+            .map_err(|error| {
+                Failure::peer(format!("cannot run {}: {error}", self.command.join(" ")))
+                    .hint("install caddy (scripts/setup does), or name it with --caddy")
+            })?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let cause = said
+                .lines()
+                .rev()
+                .find(|line| !line.trim().is_empty() && !line.starts_with('{'))
+                .unwrap_or("caddy did not say why")
+                .trim_start_matches("Error: ");
+            return Err(Failure::input(format!("cannot adapt {what}: {cause}")));
+        }
+        serde_json::from_slice(&output.stdout)
+            .map_err(|error| Failure::peer(format!("cannot read what caddy adapted: {error}")))
+    }
+
+    fn expression(&self, arguments: &[&str]) -> Result<Expression> {
+        let (program, words) = self
+            .command
+            .split_first()
+            .ok_or_else(|| Failure::usage("cannot run caddy: --caddy is empty"))?;
+        let words = words
+            .iter()
+            .map(String::as_str)
+            .chain(arguments.iter().copied());
+        Ok(duct::cmd(program, words))
+    }
+}

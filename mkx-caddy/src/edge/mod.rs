@@ -1,0 +1,215 @@
+//! The whole edge of a site: what Caddy must do for both environments, as directives.
+
+mod site;
+mod vault;
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use mkx_contract::site::{Access, Certificates, Environment, Name};
+use mkx_contract::{Failure, Result, Site};
+
+use crate::directive::{self, Directive};
+use crate::links;
+use crate::users::Users;
+
+/// What a configuration is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Version {
+    /// Debian's: `basicauth`, every reload closes WebSockets
+    #[value(name = "2.6")]
+    V2_6,
+    /// 2.8 and later: `basic_auth`, `stream_close_delay`
+    #[value(name = "2.8")]
+    V2_8,
+}
+
+/// Which container carries a site block in its labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// The site's own service.
+    Web,
+    /// The service that stands for the vault's host.
+    Vault,
+}
+
+/// A site block.
+pub struct Block {
+    /// The environment that it serves.
+    pub environment: Name,
+    /// Whose labels carry it.
+    pub carrier: Carrier,
+    /// `makapix.club`, `http://vault.makapix.club`, …
+    pub addresses: Vec<String>,
+    /// What it does.
+    pub body: Vec<Directive>,
+}
+
+/// Everything.
+pub struct Edge {
+    /// Global options.
+    pub globals: Vec<Directive>,
+    /// Site blocks, ordered by their addresses as caddy-docker-proxy orders them.
+    pub blocks: Vec<Block>,
+    /// Sites of neither environment, as they were written.
+    pub extra: Option<String>,
+}
+
+/// What the edge needs that the site document only points to.
+pub struct Context<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// What it is written for.
+    pub version: Version,
+}
+
+impl Edge {
+    /// The edge of a site; reads the users file of an environment with Basic Auth, the extra
+    /// sites, and looks for links that lead out of a vault that is on this machine.
+    pub fn of(site: &Site, version: Version) -> Result<Edge> {
+        let context = Context { site, version };
+        let mut blocks = Vec::new();
+        for name in [Name::Ea, Name::Eb] {
+            let environment = site.environment(name);
+            let users = users_of(environment)?;
+            blocks.extend(site::blocks(&context, name, environment, users.as_ref()));
+            let outside = links::leading_out(&environment.vault.path)?;
+            blocks.push(vault::block(&context, name, environment, &outside));
+        }
+        blocks.sort_by_cached_key(|block| block.addresses.join(" "));
+        Ok(Edge {
+            globals: globals(site),
+            blocks,
+            extra: extra(site)?,
+        })
+    }
+
+    /// The Caddyfile.
+    pub fn caddyfile(&self) -> String {
+        let mut tree = vec![Directive::new(Vec::new(), self.globals.clone())];
+        if self.globals.is_empty() {
+            tree.clear();
+        }
+        tree.extend(
+            self.blocks
+                .iter()
+                .map(|block| Directive::new(block.addresses.clone(), block.body.clone())),
+        );
+        let mut text = String::new();
+        for (index, directive) in tree.iter().enumerate() {
+            if index > 0 {
+                text.push('\n');
+            }
+            directive::write(&mut text, std::slice::from_ref(directive), 0);
+        }
+        if let Some(extra) = &self.extra {
+            text.push('\n');
+            text.push_str(extra);
+        }
+        text
+    }
+}
+
+fn globals(site: &Site) -> Vec<Directive> {
+    let edge = &site.shared.edge;
+    let mut globals = Vec::new();
+    if let Some(bind) = &edge.bind {
+        globals.push(Directive::line(["default_bind", bind]));
+    }
+    if let Some(email) = &edge.email {
+        globals.push(Directive::line(["email", email]));
+    }
+    if edge.http_port != 80 {
+        globals.push(Directive::line(["http_port", &edge.http_port.to_string()]));
+    }
+    if edge.https_port != 443 {
+        globals.push(Directive::line([
+            "https_port",
+            &edge.https_port.to_string(),
+        ]));
+    }
+    if edge.certificates == Certificates::Internal {
+        globals.push(Directive::line(["local_certs"]));
+        globals.push(Directive::line(["skip_install_trust"]));
+    }
+    globals
+}
+
+fn users_of(environment: &Environment) -> Result<Option<Users>> {
+    let Access::BasicAuth { users_file, .. } = &environment.access else {
+        return Ok(None);
+    };
+    let users = Users::read(users_file)?;
+    if users.is_empty() {
+        return Err(Failure::input(format!(
+            "cannot render {}: nobody could log in, {} names no user",
+            environment.domain,
+            users_file.display()
+        ))
+        .hint("mkx-caddy users add NAME"));
+    }
+    Ok(Some(users))
+}
+
+fn extra(site: &Site) -> Result<Option<String>> {
+    let Some(path) = &site.shared.edge.extra_sites else {
+        return Ok(None);
+    };
+    std::fs::read_to_string(path).map(Some).map_err(|error| {
+        Failure::input(format!("cannot read {}: {error}", path.display()))
+            .hint("it is named under shared.edge.extra_sites in the site document")
+    })
+}
+
+impl Context<'_> {
+    /// `log` into a file of the edge's log folder, rotated.
+    fn log(&self, given: Option<&PathBuf>, stem: &str, name: Name) -> Directive {
+        let file = given.cloned().unwrap_or_else(|| {
+            let suffix = if name == Name::Ea { "" } else { "-dev" };
+            format!("{stem}{suffix}.log").into()
+        });
+        let path = self.site.shared.edge.log_directory.join(file);
+        Directive::block(
+            ["log"],
+            vec![
+                Directive::block(
+                    ["output", "file", &path.display().to_string()],
+                    vec![
+                        Directive::line(["roll_size", "50MiB"]),
+                        Directive::line(["roll_keep", "10"]),
+                        Directive::line(["roll_keep_for", "2160h"]),
+                    ],
+                ),
+                Directive::line(["format", "json"]),
+            ],
+        )
+    }
+}
+
+/// `header` twice: on what the edge itself answers (errors too), and, deferred, in the place of
+/// what an upstream says. Either alone leaves answers without the header or with two of them.
+fn headers(fields: &[(String, String)]) -> [Directive; 2] {
+    let lines: Vec<Directive> = fields
+        .iter()
+        .map(|(name, value)| Directive::line([name, value]))
+        .collect();
+    let mut deferred = lines.clone();
+    deferred.push(Directive::line(["defer"]));
+    [
+        Directive::block(["header"], lines),
+        Directive::block(["header"], deferred),
+    ]
+}
+
+/// What crawlers of EB are told.
+pub const ROBOTS: &str = "User-agent: *\nDisallow: /\n";
+
+fn robots() -> Directive {
+    Directive::block(
+        ["handle", "/robots.txt"],
+        vec![
+            Directive::line(["header", "Content-Type", "text/plain; charset=utf-8"]),
+            Directive::line(["respond", ROBOTS, "200"]),
+        ],
+    )
+}

@@ -1,0 +1,11 @@
+//! `mkx-caddy`: parse the arguments, run the verb, exit with the contract's code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use mkx_caddy::command::Arguments;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    mkx_contract::program::run("mkx-caddy", || arguments.run())
+}
