@@ -2,4 +2,5 @@
 
 pub mod confirm;
 pub mod database;
+mod mounts;
 pub mod vault;

@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::mounts;
 use crate::{Failure, Result};
 
 /// Passes where `target` is a directory, reached through no symlink at its end, that is neither
@@ -20,7 +21,9 @@ pub fn check_target(production: &Path, target: &Path) -> Result<PathBuf> {
             target.display()
         ))
     };
-    let is_symlink = std::fs::symlink_metadata(target)
+    // Without a slash at the end, which would make the kernel follow the symlink.
+    let plain: PathBuf = target.components().collect();
+    let is_symlink = std::fs::symlink_metadata(plain)
         .map_err(|error| cannot_open(target, &error))?
         .file_type()
         .is_symlink();
@@ -48,15 +51,18 @@ pub fn check_target(production: &Path, target: &Path) -> Result<PathBuf> {
             real_production.display()
         )));
     }
-    // A bind mount of a folder of production's vault has another path, but its inode is found
-    // above the target only through the mount: compare every ancestor.
-    for ancestor in real_target.ancestors().skip(1) {
-        let (a, b) = (metadata(ancestor)?, metadata(&real_production)?);
-        if a.dev() == b.dev() && a.ino() == b.ino() {
-            return Err(refused(
-                "it lies inside production's vault by another path".into(),
-            ));
-        }
+    // A bind mount gives one directory two paths: compare the places in the file system, of the
+    // mounts below both too.
+    let production_places = mounts::places(&real_production)?;
+    let shared = mounts::places(&real_target)?.iter().any(|place| {
+        production_places
+            .iter()
+            .any(|production| production.overlaps(place))
+    });
+    if shared {
+        return Err(refused(
+            "a mount makes it share files with production's vault".into(),
+        ));
     }
     Ok(real_target)
 }
@@ -104,6 +110,8 @@ mod tests {
             "ea/../ea",
             ".",
             "link",
+            "link/",
+            "link/.",
             "here/ea",
             "here/ea/inner",
         ] {
