@@ -29,8 +29,9 @@ pub enum Trouble {
 /// Copies files, and remembers what the file systems can do.
 pub struct Copier {
     reflinks: AtomicBool,
-    /// As root, owners are kept; as anyone else the kernel would refuse.
-    keeps_owner: bool,
+    /// As root, owners are kept; as anyone else, or where the file system takes no owners, the
+    /// kernel would refuse.
+    keeps_owner: AtomicBool,
     user: (u32, u32),
 }
 
@@ -58,7 +59,7 @@ impl Copier {
         let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
         Copier {
             reflinks: AtomicBool::new(true),
-            keeps_owner: uid.is_root(),
+            keeps_owner: AtomicBool::new(uid.is_root()),
             user: (uid.as_raw(), gid.as_raw()),
         }
     }
@@ -153,14 +154,24 @@ impl Copier {
 
     /// Owner first: changing it clears bits of the mode; times last: writing changes them.
     fn dress(&self, to: &OwnedFd, stat: &Stat) -> rustix::io::Result<()> {
-        if self.keeps_owner && (stat.st_uid, stat.st_gid) != self.user {
-            rustix::fs::fchown(
-                to,
-                Some(Uid::from_raw(stat.st_uid)),
-                Some(Gid::from_raw(stat.st_gid)),
-            )?;
-        }
+        self.own(to, stat)?;
         rustix::fs::futimens(to, &times(stat))
+    }
+
+    fn own(&self, fd: &OwnedFd, like: &Stat) -> rustix::io::Result<()> {
+        let owner = (like.st_uid, like.st_gid);
+        if owner == self.user || !self.keeps_owner.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let (uid, gid) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
+        match rustix::fs::fchown(fd, Some(uid), Some(gid)) {
+            // Root of a user namespace, or of a machine that an NFS server does not trust.
+            Err(Errno::PERM | Errno::INVAL | Errno::OPNOTSUPP) => {
+                self.keeps_owner.store(false, Ordering::Relaxed);
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// Makes a folder as EA's is, whole or not at all; that it exists already is no error.
@@ -198,10 +209,7 @@ impl Copier {
     ) -> rustix::io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = rustix::fs::openat(parent, name, flags, Mode::empty())?;
-        if self.keeps_owner && (like.st_uid, like.st_gid) != self.user {
-            let (uid, gid) = (Uid::from_raw(like.st_uid), Gid::from_raw(like.st_gid));
-            rustix::fs::fchown(&folder, Some(uid), Some(gid))?;
-        }
+        self.own(&folder, like)?;
         rustix::fs::fchmod(&folder, folder_mode(like))
     }
 }

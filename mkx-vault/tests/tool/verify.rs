@@ -1,0 +1,117 @@
+//! `verify` judges what lies there.
+
+use serde_json::{Value, json};
+
+use crate::world::{World, lines};
+
+const UUID: &str = "a1b2c3d4-e5f6-7890-abcd-ef1234567890";
+/// SHA-256 of "one".
+const ONE: &str = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
+
+fn world() -> (World, String) {
+    let world = World::new();
+    world.put("ea/24/07/one.png", "one");
+    world.put("ea/24/07/two.png", "two");
+    let text = lines([
+        json!({"path": "24/07/one.png", "size_bytes": 3, "sha256": ONE}),
+        json!({"path": "24/07/two.png"}),
+        json!({"path": "24/07/none.webp", "optional": true}),
+    ]);
+    world.run(&["sync"], &text).expect(0);
+    (world, text)
+}
+
+#[track_caller]
+fn check(world: &World, text: &str, code: i32) -> Value {
+    let before = world.eb();
+    let outcome = world.run(&["verify"], text);
+    let found = outcome.expect(code).record("mkx.vault.verification/1");
+    assert_eq!(found["ok"], code == 0);
+    assert_eq!(world.eb(), before);
+    found
+}
+
+#[test]
+fn a_vault_as_the_manifest_says_is_right() {
+    let (world, text) = world();
+    let found = check(&world, &text, 0);
+    assert_eq!((&found["equal"], &found["absent"]), (&json!(2), &json!(1)));
+}
+
+#[test]
+fn a_missing_file_is_found() {
+    let (world, text) = world();
+    std::fs::remove_file(world.path("eb/24/07/two.png")).unwrap();
+    assert_eq!(check(&world, &text, 1)["missing"], json!(["24/07/two.png"]));
+}
+
+#[test]
+fn an_optional_file_that_ea_has_must_be_there() {
+    let (world, text) = world();
+    world.put("ea/24/07/none.webp", "now");
+    assert_eq!(
+        check(&world, &text, 1)["missing"],
+        json!(["24/07/none.webp"])
+    );
+}
+
+#[test]
+fn another_content_of_the_same_size_is_found() {
+    let (world, text) = world();
+    world.put("eb/24/07/one.png", "1ne");
+    world.put("eb/24/07/two.png", "2wo");
+    let found = check(&world, &text, 1);
+    let causes: Vec<&Value> = found["differing"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| &p["cause"])
+        .collect();
+    assert_eq!(
+        causes,
+        [
+            "its SHA-256 is not the manifest's",
+            "its content is not that of EA's file"
+        ]
+    );
+}
+
+#[test]
+fn another_size_than_the_manifest_says_is_found() {
+    let (world, text) = world();
+    world.put("eb/24/07/one.png", "four");
+    let found = check(&world, &text, 1);
+    assert_eq!(
+        found["differing"][0]["cause"],
+        "it has 4 bytes, the manifest says 3"
+    );
+}
+
+#[test]
+fn a_symlink_or_a_hard_link_is_no_copy() {
+    let (world, text) = world();
+    for path in ["eb/24/07/one.png", "eb/24/07/two.png"] {
+        std::fs::remove_file(world.path(path)).unwrap();
+    }
+    std::os::unix::fs::symlink("../../../ea/24/07/one.png", world.path("eb/24/07/one.png"))
+        .unwrap();
+    std::fs::hard_link(
+        world.path("ea/24/07/two.png"),
+        world.path("eb/24/07/two.png"),
+    )
+    .unwrap();
+    let found = check(&world, &text, 1);
+    assert_eq!(found["differing"][0]["cause"], "it is a symlink");
+    let cause = found["differing"][1]["cause"].as_str().unwrap();
+    assert!(cause.contains("production's own file"), "{cause}");
+}
+
+#[test]
+fn a_file_that_the_manifest_does_not_name_is_found_unless_it_may_be_there() {
+    let (world, text) = world();
+    let extra = format!("24/07/{UUID}.png");
+    world.put(&format!("eb/{extra}"), "stale");
+    world.put("eb/lost+found/x", "left alone");
+    assert_eq!(check(&world, &text, 1)["extra"], json!([extra]));
+    world.run(&["verify", "--allow-extra"], &text).expect(0);
+}
