@@ -1,7 +1,18 @@
 //! What the two environments are, their compose files, whether they are isolated, and running
 //! them.
 
+pub mod change;
 pub mod command;
+pub mod containers;
+pub mod docker;
+pub mod env;
+pub mod finding;
+pub mod graph;
 pub mod host;
+pub mod limits;
+pub mod model;
+pub mod names;
 pub mod preset;
+pub mod render;
 pub mod replace;
+pub mod rules;

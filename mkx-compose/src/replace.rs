@@ -57,26 +57,7 @@ pub fn write(path: &Path, text: &str, mode: u32, force: bool) -> Result<File> {
         Some(_) => Some(back_up(path).map_err(|error| cannot(&error))?),
         None => None,
     };
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let written = (|| -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .permissions(Permissions::from_mode(mode))
-            .tempfile_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file()
-            .set_permissions(Permissions::from_mode(mode))?;
-        file.as_file().sync_all()?;
-        if backup.is_some() {
-            file.persist(path)?;
-        } else {
-            file.persist_noclobber(path)?;
-        }
-        std::fs::File::open(folder)?.sync_all()
-    })();
-    written.map_err(|error| cannot(&error))?;
+    put(path, text, mode, backup.is_some()).map_err(|error| cannot(&error))?;
     Ok(File {
         path: path.into(),
         written: true,
@@ -97,6 +78,35 @@ pub fn check(path: &Path, text: &str, force: bool) -> Result<()> {
         .hint("add --force to replace it; the present one is kept beside it")),
         _ => Ok(()),
     }
+}
+
+/// Writes a file that the tool makes anew at each run and nobody edits, mode 0600.
+///
+/// # Errors
+/// Exit 4 for the disk.
+pub fn generate(path: &Path, text: &str) -> Result<()> {
+    put(path, text, 0o600, true)
+        .map_err(|error| Failure::peer(format!("cannot write {}: {error}", path.display())))
+}
+
+fn put(path: &Path, text: &str, mode: u32, replaces: bool) -> std::io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(mode))?;
+    file.as_file().sync_all()?;
+    if replaces {
+        file.persist(path)?;
+    } else {
+        file.persist_noclobber(path)?;
+    }
+    std::fs::File::open(folder)?.sync_all()
 }
 
 fn back_up(path: &Path) -> std::io::Result<PathBuf> {

@@ -3,6 +3,12 @@
 use mkx_contract::schema::Schemas;
 use mkx_contract::{Answer, Result, Site, output};
 
+use crate::change::Change;
+use crate::containers::{Containers, Stats};
+use crate::env::check::EnvCheck;
+use crate::env::diff::EnvDiff;
+use crate::graph::Graph;
+use crate::limits::Limits;
 use crate::replace::Files;
 
 /// Prints the JSON Schema of every record that the tool reads or writes.
@@ -10,7 +16,14 @@ pub fn run() -> Result<Answer> {
     let schemas = Schemas::default()
         .reads::<Site>()
         .writes::<Site>()
-        .writes::<Files>();
+        .writes::<Files>()
+        .writes::<EnvCheck>()
+        .writes::<EnvDiff>()
+        .writes::<Limits>()
+        .writes::<Graph>()
+        .writes::<Change>()
+        .writes::<Containers>()
+        .writes::<Stats>();
     output::stdout().json(&schemas.document())?;
     Ok(Answer::Yes)
 }

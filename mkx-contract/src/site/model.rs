@@ -70,6 +70,9 @@ pub struct Site {
     /// How EB is filled.
     #[serde(default)]
     pub sample: Sample,
+    /// What the application's variables may be in each environment.
+    #[serde(default)]
+    pub variables: BTreeMap<String, Variable>,
 }
 
 impl Record for Site {
@@ -471,6 +474,37 @@ impl Vault {
     pub fn edge_path(&self) -> &Path {
         self.edge_path.as_deref().unwrap_or(&self.path)
     }
+}
+
+/// What one variable of the env files may be.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Variable {
+    /// How the two environments' values relate.
+    pub rule: Rule,
+    /// True where the value is secret; absent: as the name tells.
+    pub secret: Option<bool>,
+    /// True where both environments must set it.
+    pub required: bool,
+    /// What EA's value must be.
+    pub ea: Option<String>,
+    /// What EB's value must be; it may be empty.
+    pub eb: Option<String>,
+    /// Why only a person can provide EB's value, and how.
+    pub ask: Option<String>,
+}
+
+/// How the two environments' values of a variable relate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// They must differ.
+    Differ,
+    /// They must be equal.
+    Equal,
+    /// Either will do.
+    #[default]
+    Free,
 }
 
 impl Environment {

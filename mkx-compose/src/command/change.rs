@@ -1,0 +1,114 @@
+//! `mkx-compose up|down|build|restart`: Docker Compose with the right files, env files and
+//! project. Production's need `--confirm`.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use mkx_contract::arguments::Common;
+use mkx_contract::guard::confirm;
+use mkx_contract::journal::Journal;
+use mkx_contract::lock::SiteLock;
+use mkx_contract::{Answer, EnvironmentName, Result, Site, output};
+use serde_json::json;
+
+use crate::change::{self, Change};
+use crate::docker::Compose;
+
+/// The arguments of a verb that changes an environment.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// The environment
+    environment: EnvironmentName,
+    /// Services; none: all
+    services: Vec<String>,
+    /// Production's domain, to change production
+    #[arg(long, value_name = "DOMAIN")]
+    confirm: Option<String>,
+    /// Further flags for Docker Compose
+    #[arg(last = true)]
+    flags: Vec<OsString>,
+}
+
+/// What the verb is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Makes and starts containers.
+    Up,
+    /// Stops and removes containers and own networks.
+    Down,
+    /// Builds images.
+    Build,
+    /// Stops and starts containers.
+    Restart,
+}
+
+impl Verb {
+    fn name(self) -> &'static str {
+        match self {
+            Verb::Up => "up",
+            Verb::Down => "down",
+            Verb::Build => "build",
+            Verb::Restart => "restart",
+        }
+    }
+}
+
+/// Worked examples of `up`.
+pub const UP_EXAMPLES: &str = "\
+Examples:
+  mkx-compose up eb
+  mkx-compose up eb api worker -- --build --wait
+  mkx-compose up ea api --confirm makapix.club";
+
+impl Target {
+    /// Guards, journals and runs the verb.
+    pub fn run(&self, verb: Verb, common: &Common) -> Result<Answer> {
+        let site = common.site()?;
+        let compose = Compose::find()?;
+        self.guard(verb, &site, &compose)?;
+        let record = self.change(verb, &site, &compose)?;
+        output::stdout().document(&record)?;
+        Ok(Answer::Yes)
+    }
+
+    fn guard(&self, verb: Verb, site: &Site, compose: &Compose) -> Result<()> {
+        let environment = site.environment(self.environment);
+        match self.environment {
+            EnvironmentName::Ea => {
+                let doing = format!("{} {}", verb.name(), environment.project);
+                confirm::production(&environment.domain, self.confirm.as_deref(), &doing)
+            }
+            EnvironmentName::Eb => change::check_development(site, &compose.model(environment)?),
+        }
+    }
+
+    fn change(&self, verb: Verb, site: &Site, compose: &Compose) -> Result<Change> {
+        let environment = site.environment(self.environment);
+        let mut arguments: Vec<OsString> = vec![verb.name().into()];
+        if verb == Verb::Up {
+            arguments.push("--detach".into());
+        }
+        arguments.extend_from_slice(&self.flags);
+        arguments.extend(self.services.iter().map(OsString::from));
+        let name = format!("mkx-compose {}", verb.name());
+        let _lock = SiteLock::take(&site.state_directory, &name)?;
+        let detail = json!({ "project": environment.project, "services": self.services });
+        let step = Journal::at(&site.state_directory).begin(&name, self.environment, detail)?;
+        let done = compose.change(environment, &arguments);
+        let duration_ms = step.duration_ms();
+        match done {
+            Ok(()) => step.done(json!({}))?,
+            Err(failure) => {
+                step.failed(&failure)?;
+                return Err(failure);
+            }
+        }
+        Ok(Change {
+            verb: verb.name().into(),
+            environment: self.environment,
+            project: environment.project.clone(),
+            services: self.services.clone(),
+            duration_ms,
+        })
+    }
+}

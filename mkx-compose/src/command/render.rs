@@ -1,0 +1,57 @@
+//! `mkx-compose render`: one compose file for an environment, without a secret in it.
+
+use std::os::unix::fs::DirBuilderExt;
+
+use clap::Args;
+use mkx_contract::arguments::Common;
+use mkx_contract::{Answer, EnvironmentName, Failure, Result, output};
+
+use crate::docker::{Compose, Fill};
+use crate::{render, replace};
+
+/// `render`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mkx-compose render eb | docker compose --project-name makapix-dev --file - up --detach
+  mkx-compose render ea | jq .services.db
+
+Values of secret variables go into env files of mode 0600 under the state directory, which the
+printed file refers to.")]
+pub struct Render {
+    /// The environment
+    environment: EnvironmentName,
+}
+
+impl Render {
+    /// Prints what Docker Compose resolves the environment to.
+    pub fn run(&self, common: &Common) -> Result<Answer> {
+        let site = common.site()?;
+        let environment = site.environment(self.environment);
+        let compose = Compose::find()?;
+        let folder = site
+            .state_directory
+            .join("render")
+            .join(self.environment.to_string());
+        let rendered = render::render(
+            compose.config(environment, Fill::Variables)?,
+            &compose.config(environment, Fill::Nothing)?,
+            &render::secrecy(&site),
+            &folder,
+        )?;
+        if !rendered.secret_files.is_empty() {
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&folder)
+                .map_err(|error| {
+                    Failure::peer(format!("cannot make {}: {error}", folder.display()))
+                })?;
+        }
+        for (path, text) in &rendered.secret_files {
+            replace::generate(path, text)?;
+        }
+        output::stdout().json(&rendered.model)?;
+        Ok(Answer::Yes)
+    }
+}

@@ -1,0 +1,136 @@
+//! An env file for EB, made from EA's: comments, order and spelling stay, values become EB's.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use mkx_contract::site::{Rule, Variable, env_file};
+use mkx_contract::{Failure, Result, Site};
+use sha2::{Digest, Sha256};
+
+use super::check::PLACEHOLDER;
+use crate::{names, render};
+
+/// What was done with the variables; names only.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// They have a secret of their own now.
+    pub fresh: Vec<String>,
+    /// Only a person can provide their values.
+    pub ask: Vec<String>,
+}
+
+/// The text of EB's env file from the texts of EA's, in order of precedence.
+///
+/// # Errors
+/// Exit 4 where the kernel gives no random bytes.
+pub fn env_file(site: &Site, texts: &[String]) -> Result<(String, Outcome)> {
+    let mut outcome = Outcome::default();
+    let mut text = String::from(
+        "# Development's variables, made from production's by `mkx-compose env new eb`.\n",
+    );
+    let assigned: Vec<(usize, usize, &str)> = texts
+        .iter()
+        .enumerate()
+        .flat_map(|(file, text)| {
+            text.lines().enumerate().filter_map(move |(line, content)| {
+                let name = env_file::assignments(content).next()?.0;
+                Some((file, line, name))
+            })
+        })
+        .collect();
+    let mut done = BTreeSet::new();
+    for (file, content) in texts.iter().enumerate() {
+        for (line, content) in content.lines().enumerate() {
+            let Some((name, value)) = env_file::assignments(content).next() else {
+                writeln!(text, "{content}").expect("a string takes all text");
+                continue;
+            };
+            let last = assigned.iter().rfind(|(_, _, other)| *other == name);
+            if last.is_some_and(|(f, l, _)| (*f, *l) != (file, line)) {
+                continue;
+            }
+            done.insert(name.to_owned());
+            assign(site, &mut text, &mut outcome, name, Some((content, &value)))?;
+        }
+    }
+    for (name, variable) in &site.variables {
+        let wanted = variable.required || variable.eb.as_deref().is_some_and(|eb| !eb.is_empty());
+        if !done.contains(name) && wanted {
+            assign(site, &mut text, &mut outcome, name, None)?;
+        }
+    }
+    Ok((text, outcome))
+}
+
+/// Writes EB's line for a variable; `present` is EA's line and value.
+fn assign(
+    site: &Site,
+    text: &mut String,
+    outcome: &mut Outcome,
+    name: &str,
+    present: Option<(&str, &str)>,
+) -> Result<()> {
+    let unknown = Variable::default();
+    let (rule, known) = match site.variables.get(name) {
+        Some(variable) => (variable, true),
+        None => (&unknown, false),
+    };
+    let secret = render::secrecy(site)(name);
+    let line = match present {
+        _ if rule.eb.is_some() => spelled(name, rule.eb.as_deref().unwrap_or_default()),
+        _ if rule.ask.is_some() => {
+            outcome.ask.push(name.to_owned());
+            let how = rule.ask.as_deref().unwrap_or_default();
+            format!("# {name}: {how}\n{name}={PLACEHOLDER}")
+        }
+        Some((_, "")) | None if !rule.required => format!("{name}="),
+        Some((line, _)) if rule.rule == Rule::Equal => line.to_owned(),
+        present if secret && (rule.rule == Rule::Differ || !known) => {
+            outcome.fresh.push(name.to_owned());
+            let length = present.map_or(0, |(_, value)| value.len());
+            format!("{name}={}", random_text(length.max(32))?)
+        }
+        Some((line, value)) => {
+            let value = names::translated(site, value);
+            if present.is_some_and(|(_, former)| former == value) && rule.rule == Rule::Differ {
+                outcome.ask.push(name.to_owned());
+                format!("# {name}: it must differ from production's\n{name}={PLACEHOLDER}")
+            } else if present.is_some_and(|(_, former)| former == value) {
+                line.to_owned()
+            } else {
+                spelled(name, &value)
+            }
+        }
+        None => {
+            outcome.ask.push(name.to_owned());
+            format!("{name}={PLACEHOLDER}")
+        }
+    };
+    writeln!(text, "{line}").expect("a string takes all text");
+    Ok(())
+}
+
+fn spelled(name: &str, value: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@+%=".contains(c);
+    if value.chars().all(is_plain) {
+        format!("{name}={value}")
+    } else {
+        format!("{name}={}", render::quoted(value))
+    }
+}
+
+/// Lower-case hexadecimal digits from the kernel's random bytes.
+fn random_text(length: usize) -> Result<String> {
+    let mut text = String::new();
+    while text.len() < length {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|error| {
+            Failure::peer(format!("cannot make a secret: no random bytes: {error}"))
+        })?;
+        for byte in Sha256::digest(bytes) {
+            let _ = write!(text, "{byte:02x}");
+        }
+    }
+    text.truncate(length.min(128));
+    Ok(text)
+}

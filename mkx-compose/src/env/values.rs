@@ -1,0 +1,65 @@
+//! What an environment's env files set, and where.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use mkx_contract::site::env_file;
+use mkx_contract::{Environment, Failure, Result, Secret};
+
+/// One variable, as the last file that sets it says.
+#[derive(Debug, Clone)]
+pub struct Variable {
+    /// Its value; every value is held as a secret here.
+    pub value: Secret,
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: u64,
+}
+
+/// The variables of an environment.
+#[derive(Debug, Clone, Default)]
+pub struct Values {
+    /// By name, in the order of the files.
+    pub variables: IndexMap<String, Variable>,
+    /// The files.
+    pub files: Vec<PathBuf>,
+}
+
+impl Values {
+    /// Reads the environment's env files.
+    ///
+    /// # Errors
+    /// Exit 3 where one can not be read.
+    pub fn read(environment: &Environment) -> Result<Values> {
+        let mut values = Values {
+            files: environment.env_file_paths(),
+            ..Values::default()
+        };
+        for file in &values.files {
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                Failure::input(format!("cannot read {}: {error}", file.display()))
+                    .hint("mkx-compose env new eb makes development's from production's")
+            })?;
+            for (index, line) in text.lines().enumerate() {
+                for (name, value) in env_file::assignments(line) {
+                    let variable = Variable {
+                        value: Secret::new(value),
+                        file: file.clone(),
+                        line: index as u64 + 1,
+                    };
+                    values.variables.insert(name.to_owned(), variable);
+                }
+            }
+        }
+        Ok(values)
+    }
+
+    /// The value, where it is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables
+            .get(name)
+            .map(|variable| variable.value.expose())
+            .filter(|value| !value.is_empty())
+    }
+}

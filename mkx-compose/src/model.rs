@@ -1,0 +1,214 @@
+//! The model that Docker Compose resolves an environment to: the parts that matter here.
+
+use indexmap::IndexMap;
+use mkx_contract::{Failure, Result};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A project.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Model {
+    /// The project's name.
+    pub name: String,
+    /// Its active services.
+    #[serde(default)]
+    pub services: IndexMap<String, Service>,
+    /// Its networks.
+    #[serde(default)]
+    pub networks: IndexMap<String, Resource>,
+    /// Its named volumes.
+    #[serde(default)]
+    pub volumes: IndexMap<String, Resource>,
+}
+
+/// A network or a named volume.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Resource {
+    /// What the engine calls it.
+    #[serde(default)]
+    pub name: String,
+    /// True where the project only uses it.
+    #[serde(default)]
+    pub external: bool,
+}
+
+/// A service.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Service {
+    /// A fixed name for its container.
+    pub container_name: Option<String>,
+    /// Its image.
+    pub image: Option<String>,
+    /// How its image is built.
+    pub build: Option<Build>,
+    /// Its environment, env files included.
+    pub environment: IndexMap<String, Option<String>>,
+    /// What it publishes on the host.
+    pub ports: Vec<Port>,
+    /// What is mounted into it.
+    pub volumes: Vec<Mount>,
+    /// The networks that it is on.
+    pub networks: IndexMap<String, Option<Attachment>>,
+    /// Its labels.
+    pub labels: IndexMap<String, String>,
+    /// Limits, as `deploy.resources.limits`.
+    pub deploy: Option<Deploy>,
+    /// A limit of memory in bytes, as `mem_limit`.
+    pub mem_limit: Option<Value>,
+    /// A limit of processors, as `cpus`.
+    pub cpus: Option<Value>,
+    /// Its command.
+    pub command: Option<Vec<String>>,
+    /// The services that it waits for.
+    pub depends_on: IndexMap<String, Value>,
+    /// `host`, `container:NAME`, `service:NAME`.
+    pub network_mode: Option<String>,
+    /// `host`, `container:NAME`, `service:NAME`.
+    pub pid: Option<String>,
+    /// `host`, `container:NAME`, `service:NAME`, `shareable`.
+    pub ipc: Option<String>,
+    /// True where it may do anything on the host.
+    pub privileged: bool,
+}
+
+/// How an image is built.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Build {
+    /// The folder.
+    pub context: String,
+    /// What is baked into the image.
+    pub args: IndexMap<String, Option<String>>,
+}
+
+/// A published port.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Port {
+    /// The address on the host; absent: all.
+    #[serde(default)]
+    pub host_ip: Option<String>,
+    /// The port on the host, or a range of them; absent: any free one.
+    #[serde(default)]
+    pub published: Option<String>,
+    /// The port in the container.
+    pub target: u16,
+    /// `tcp` or `udp`.
+    #[serde(default)]
+    pub protocol: Option<String>,
+}
+
+/// A mount.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Mount {
+    /// `bind`, `volume`, `tmpfs`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The host's path, or the volume's key.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// Where it is in the container.
+    pub target: String,
+    /// True where the container can not write to it.
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+/// A service on a network.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Attachment {
+    /// Further names that it answers to there.
+    pub aliases: Vec<String>,
+}
+
+/// `deploy`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Deploy {
+    /// `deploy.resources`.
+    pub resources: Resources,
+}
+
+/// `deploy.resources`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Resources {
+    /// `deploy.resources.limits`.
+    pub limits: Option<Limits>,
+}
+
+/// `deploy.resources.limits`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Processors.
+    pub cpus: Option<Value>,
+    /// Memory in bytes.
+    pub memory: Option<Value>,
+}
+
+impl Model {
+    /// Types what `docker compose config --format json` printed.
+    ///
+    /// # Errors
+    /// Exit 4 where its form is not known.
+    pub fn parse(value: Value) -> Result<Model> {
+        serde_path_to_error::deserialize(value).map_err(|error| {
+            Failure::peer(format!("cannot read what Docker Compose resolved: {error}"))
+        })
+    }
+
+    /// What the engine calls the network of this key.
+    pub fn network_name(&self, key: &str) -> String {
+        self.resource_name(&self.networks, key)
+    }
+
+    /// What the engine calls the volume of this key.
+    pub fn volume_name(&self, key: &str) -> String {
+        self.resource_name(&self.volumes, key)
+    }
+
+    fn resource_name(&self, resources: &IndexMap<String, Resource>, key: &str) -> String {
+        match resources.get(key) {
+            Some(resource) if !resource.name.is_empty() => resource.name.clone(),
+            _ => format!("{}_{key}", self.name),
+        }
+    }
+
+    /// What the engine calls the container of this service.
+    pub fn container_name(&self, service: &str) -> String {
+        self.services
+            .get(service)
+            .and_then(|service| service.container_name.clone())
+            .unwrap_or_else(|| format!("{}-{service}-1", self.name))
+    }
+}
+
+impl Service {
+    /// Its limit of processors.
+    pub fn limit_cpus(&self) -> Option<f64> {
+        number(self.limits().and_then(|limits| limits.cpus.as_ref()))
+            .or_else(|| number(self.cpus.as_ref()))
+            .filter(|cpus| *cpus > 0.0)
+    }
+
+    /// Its limit of memory in bytes.
+    pub fn limit_memory_bytes(&self) -> Option<u64> {
+        number(self.limits().and_then(|limits| limits.memory.as_ref()))
+            .or_else(|| number(self.mem_limit.as_ref()))
+            .filter(|bytes| *bytes > 0.0)
+            .map(|bytes| bytes as u64)
+    }
+
+    fn limits(&self) -> Option<&Limits> {
+        self.deploy.as_ref()?.resources.limits.as_ref()
+    }
+}
+
+fn number(value: Option<&Value>) -> Option<f64> {
+    match value? {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_f64(),
+    }
+}

@@ -1,0 +1,174 @@
+//! What names an environment: host names, paths, containers; and whether a text names the other.
+
+use std::path::Path;
+
+use mkx_contract::{Environment, EnvironmentName, Site};
+
+/// Production's name of a thing and development's.
+struct Twins {
+    kind: Kind,
+    ea: String,
+    eb: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A host name: it ends where another label would go on.
+    Host,
+    /// A path: what lies below it is meant too.
+    Path,
+    /// A project: its containers (`PROJECT-SERVICE`) and resources (`PROJECT_NAME`) too.
+    Project,
+}
+
+fn twins(site: &Site) -> Vec<Twins> {
+    let (ea, eb) = (&site.environments.ea, &site.environments.eb);
+    let pair = |kind, get: &dyn Fn(&Environment) -> String| Twins {
+        kind,
+        ea: get(ea),
+        eb: get(eb),
+    };
+    let path = |path: &Path| path.display().to_string();
+    let mut all = vec![
+        pair(Kind::Host, &|one| one.domain.clone()),
+        pair(Kind::Host, &|one| one.vault.domain.clone()),
+        pair(Kind::Host, &|one| one.mqtt.public_host.clone()),
+        pair(Kind::Host, &|one| one.mqtt.host.clone()),
+        pair(Kind::Path, &|one| path(&one.vault.path)),
+        pair(Kind::Path, &|one| path(&one.directory)),
+        pair(Kind::Project, &|one| one.project.clone()),
+    ];
+    all.sort_by_key(|twins| std::cmp::Reverse(twins.ea.len()));
+    all
+}
+
+/// The text with every name of production's replaced by development's.
+pub fn translated(site: &Site, text: &str) -> String {
+    let mut result = String::new();
+    let all = twins(site);
+    let mut at = 0;
+    'text: while at < text.len() {
+        for twins in &all {
+            if occurs(text, at, &twins.ea, twins.kind) {
+                result.push_str(&twins.eb);
+                at += twins.ea.len();
+                continue 'text;
+            }
+        }
+        let character = text[at..].chars().next().unwrap_or_default();
+        result.push(character);
+        at += character.len_utf8().max(1);
+    }
+    result
+}
+
+/// The first name of `environment` in the text, where there is one that is not a part of one of
+/// the other environment's.
+pub fn first_name_of(site: &Site, environment: EnvironmentName, text: &str) -> Option<String> {
+    let all = twins(site);
+    let of = |twins: &Twins, name: EnvironmentName| match name {
+        EnvironmentName::Ea => twins.ea.clone(),
+        EnvironmentName::Eb => twins.eb.clone(),
+    };
+    for (at, _) in text.char_indices() {
+        for twins in &all {
+            let (own, other) = (of(twins, environment), of(twins, environment.other()));
+            let is_others = other.len() > own.len() && occurs(text, at, &other, twins.kind);
+            if occurs(text, at, &own, twins.kind)
+                && !is_others
+                && !is_in_address(text, at, twins.kind)
+            {
+                return Some(own);
+            }
+        }
+    }
+    None
+}
+
+/// An e-mail address names a domain, but sends nobody there.
+fn is_in_address(text: &str, at: usize, kind: Kind) -> bool {
+    kind == Kind::Host && text[..at].ends_with('@') && !text[..at].contains("://")
+}
+
+/// True where `name` stands at `at` as a whole.
+fn occurs(text: &str, at: usize, name: &str, kind: Kind) -> bool {
+    if name.is_empty() || !text[at..].starts_with(name) {
+        return false;
+    }
+    let before = text[..at].chars().next_back();
+    let mut after = text[at + name.len()..].chars();
+    let next = after.next();
+    let is_label = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    match kind {
+        Kind::Host => {
+            let goes_on = match next {
+                Some('.') => after.next().is_some_and(is_label),
+                Some(c) => is_label(c) || c == '_',
+                None => false,
+            };
+            !before.is_some_and(|c| is_label(c) || c == '.' || c == '_') && !goes_on
+        }
+        Kind::Path => {
+            !before.is_some_and(|c| is_label(c) || "._/".contains(c))
+                && !next.is_some_and(|c| is_label(c) || "._".contains(c))
+        }
+        Kind::Project => {
+            !before.is_some_and(|c| is_label(c) || "._/".contains(c))
+                && !next.is_some_and(|c| c.is_ascii_alphanumeric() || "./".contains(c))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preset::Preset;
+    use mkx_contract::site::Host;
+
+    fn site() -> Site {
+        let host = Host {
+            cpus: 4.0,
+            memory_bytes: 1 << 33,
+        };
+        let text = Preset::Makapix.site(&host).to_string();
+        mkx_contract::site::read(&text, "preset", Path::new("/srv")).unwrap()
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        let found = first_name_of(&site(), EnvironmentName::Ea, text);
+        assert_eq!(found.as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn a_name_of_production_is_found_as_a_whole_only() {
+        check("https://makapix.club/api", Some("makapix.club"));
+        check("makapix.club,www.makapix.club", Some("makapix.club"));
+        check("https://development.makapix.club/api", None);
+        check("https://vault-dev.makapix.club", None);
+        check("https://vault.makapix.club/x", Some("vault.makapix.club"));
+        check("noreply@notification.makapix.club", None);
+        check("acme@makapix.club", None);
+        check("postgresql://a@makapix.club/x", Some("makapix.club"));
+        check("/opt/makapix/mqtt", Some("/opt/makapix"));
+        check("/opt/makapix-dev/mqtt", None);
+        check("/mnt/vault-1", Some("/mnt/vault-1"));
+        check("/mnt/vault-10", None);
+        check("makapix-prod-db", Some("makapix-prod"));
+        check("makapix-prod_pg_data", Some("makapix-prod"));
+        check("makapix-dev-db", None);
+        check("club.makapix.app", None);
+        check("makapix", None);
+    }
+
+    #[test]
+    fn productions_names_become_developments() {
+        assert_eq!(
+            translated(
+                &site(),
+                "https://makapix.club,https://vault.makapix.club makapix-prod-mqtt /mnt/vault-1/x"
+            ),
+            "https://development.makapix.club,https://vault-dev.makapix.club makapix-dev-mqtt /mnt/vault-dev/x"
+        );
+    }
+}
