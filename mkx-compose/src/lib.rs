@@ -1,6 +1,7 @@
 //! What the two environments are, their compose files, whether they are isolated, and running
 //! them.
 
+pub mod audit;
 pub mod change;
 pub mod command;
 pub mod containers;
@@ -16,3 +17,4 @@ pub mod preset;
 pub mod render;
 pub mod replace;
 pub mod rules;
+pub mod yaml;

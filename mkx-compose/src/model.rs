@@ -153,7 +153,8 @@ impl Model {
     ///
     /// # Errors
     /// Exit 4 where its form is not known.
-    pub fn parse(value: Value) -> Result<Model> {
+    pub fn parse(mut value: Value) -> Result<Model> {
+        single_dollars(&mut value);
         serde_path_to_error::deserialize(value).map_err(|error| {
             Failure::peer(format!("cannot read what Docker Compose resolved: {error}"))
         })
@@ -203,6 +204,16 @@ impl Service {
 
     fn limits(&self) -> Option<&Limits> {
         self.deploy.as_ref()?.resources.limits.as_ref()
+    }
+}
+
+/// `config` doubles every dollar sign, for a reader that fills variables in.
+fn single_dollars(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains("$$") => *text = text.replace("$$", "$"),
+        Value::Array(items) => items.iter_mut().for_each(single_dollars),
+        Value::Object(fields) => fields.values_mut().for_each(single_dollars),
+        _ => {}
     }
 }
 

@@ -32,6 +32,7 @@ pub fn render(
     folder: &Path,
 ) -> Result<Rendered> {
     let mut model = filled;
+    drop_extensions(&mut model);
     let mut secret_files = Vec::new();
     if let Some(services) = model.get_mut("services").and_then(Value::as_object_mut) {
         for (name, service) in services {
@@ -59,6 +60,20 @@ pub fn render(
         model,
         secret_files,
     })
+}
+
+/// `x-…` means nothing to Docker Compose, and often holds what anchors brought to the services.
+fn drop_extensions(model: &mut Value) {
+    let keep = |fields: &mut Map<String, Value>| fields.retain(|name, _| !name.starts_with("x-"));
+    if let Some(fields) = model.as_object_mut() {
+        keep(fields);
+    }
+    let services = model.get_mut("services").and_then(Value::as_object_mut);
+    for service in services.into_iter().flat_map(Map::values_mut) {
+        if let Some(fields) = service.as_object_mut() {
+            keep(fields);
+        }
+    }
 }
 
 /// Keeps in the service's environment what its compose file writes without a secret; what its

@@ -67,4 +67,115 @@ rules! {
     "env-file-mode" Warning "an env file can be read by others"
         why "every user of the host can read the secrets in it"
         fix "chmod 600 the file";
+    "container-name" Error "both environments name a container alike"
+        why "the engine runs one of them only: starting development fails, or takes the place of production's"
+        fix "name containers PROJECT-SERVICE: container_name: ${COMPOSE_PROJECT_NAME}-…";
+    "host-port" Error "both environments publish a port of the host"
+        why "only one of them can start, and what listens there is a matter of chance"
+        fix "give development a port of its own in its override";
+    "volume" Error "both environments mount a volume"
+        why "two servers write to one set of files: the data are lost"
+        fix "let the volume belong to the project, or name development's anew; list it under shared.volumes only if it belongs to neither";
+    "shared-volume" Error "a service of development mounts a volume of the edge"
+        why "the TLS keys of production's domains are in it"
+        fix "remove the mount";
+    "bind-source" Error "both environments mount a folder, and one of them writes to it"
+        why "what one writes, the other serves, deletes or trusts"
+        fix "give development a folder of its own";
+    "shared-secret-file" Error "both environments read a certificate, key or password file"
+        why "who is admitted to one is admitted to the other"
+        fix "make development's own";
+    "network" Error "both environments are on a network that is not the shared one"
+        why "every container of one reaches every container of the other, databases included"
+        fix "let the network belong to the project: no fixed name, not external";
+    "network-owner" Error "a project makes the shared network itself"
+        why "the network goes when that project goes down, and the other environment with it"
+        fix "make it once with docker network create, and write external: true";
+    "image-name" Error "both environments build an image of the same name"
+        why "building development replaces the image that production starts next"
+        fix "leave out image:, so that the project's name is in it, or write ${COMPOSE_PROJECT_NAME}";
+    "secret-value" Error "a container of development is given a secret of production's"
+        why "whoever reads development's environment can act in production"
+        fix "give development a value of its own";
+    "points-at-other" Error "an environment is given a name of the other's"
+        why "it would read from, write to, or send people to the other environment"
+        fix "name the environment's own";
+    "network-alias" Error "both environments answer to one name on the shared network"
+        why "Docker resolves the name to either, by turns"
+        fix "remove the alias, or put the project's name into it";
+    "ambiguous-name" Error "a reference to a name that either environment answers to"
+        why "Docker resolves the name to either, by turns: requests and messages cross"
+        fix "refer to the container's own name, PROJECT-SERVICE";
+    "cookie-domain" Error "development's cookies are sent to production too"
+        why "a session of development would replace or join that of production in a browser"
+        fix "set the domain to development's own host";
+    "env-file" Error "development is given an env file of production's"
+        why "production's secrets and addresses are in it, and what development's own files leave out comes from there"
+        fix "give development an env file of its own: mkx-compose env new eb";
+    "foreign-build" Error "development is built from production's checkout"
+        why "development tests other code than its branch's"
+        fix "make the build context relative to the compose file";
+    "default-names-other" Warning "a default names the other environment"
+        why "where the variable is forgotten, the environment uses the other's without a word"
+        fix "write ${NAME:?} instead, so that a forgotten variable is an error";
+    "edge-auth" Error "development's site asks for no password"
+        why "everyone can see it, and sign up on it"
+        fix "add basic_auth labels, as mkx-caddy render --format labels writes them";
+    "edge-noindex" Error "development's site does not say noindex"
+        why "search engines list it beside production"
+        fix "add the header X-Robots-Tag with noindex";
+    "label-quoting" Error "a header's value in a label has spaces and no quotes"
+        why "the proxy takes the words for several arguments and drops or misreads the header"
+        fix "put double quotes into the value: '\"a, b\"'";
+    "label-dollar" Error "a hash in a label has single dollar signs"
+        why "Docker Compose takes them for variables: the file is refused, or nobody can log in"
+        fix "double every dollar sign";
+    "published-port" Error "a port is published on all addresses"
+        why "Docker's rules come before the host's firewall: the whole internet reaches it, and nothing in front of it asks for a password"
+        fix "publish it on 127.0.0.1, or not at all";
+    "store-on-shared-network" Error "a data store is on the shared network"
+        why "the other environment's containers reach it"
+        fix "put it on the project's internal network only";
+    "admin-interface" Warning "an admin interface is on the shared network"
+        why "a container of the other environment can change it"
+        fix "bind it to localhost or a unix socket in the container";
+    "docker-socket" Error "a container of development holds the engine's socket"
+        why "whoever is in the container is root on the host"
+        fix "remove the mount";
+    "host-access" Error "a container of development is not confined"
+        why "it reaches production through the host"
+        fix "remove the key";
+    "no-limits" Error "a service of development has no limits"
+        why "one runaway process of development takes production down"
+        fix "mkx-compose limits --format yaml writes them";
+    "over-share" Error "development may take more than its share"
+        why "production has less than it needs when both are busy"
+        fix "lower the limits: mkx-compose limits";
+    "memory-mismatch" Warning "a process is told to take more memory than its container may"
+        why "the kernel kills it when it does as it is told"
+        fix "lower the process's own setting, or raise the limit";
+    "evicting-queue" Error "jobs are queued on a Redis that evicts"
+        why "queued jobs vanish when memory is short"
+        fix "use a Redis with noeviction for queues";
+    "mutable-tag" Warning "an image's tag moves"
+        why "what was tested is not what is deployed"
+        fix "name a version, best by digest";
+    "project-name" Error "a file addresses another project"
+        why "docker compose typed by hand in this checkout acts on the other environment"
+        fix "remove name:, or make it the site's project";
+    "literal-secret" Warning "a secret is written in a compose file"
+        why "it is in the repository, and the same for everybody who has it"
+        fix "write ${NAME} and set it in the env file";
+    "unset-variable" Warning "a variable is set nowhere"
+        why "Docker Compose takes it for empty and only warns"
+        fix "set it in the env file, or give it a default";
+    "working-directory" Warning "the environment is chosen by the working directory"
+        why "the same command does another thing in another terminal"
+        fix "name the environment: mkx-compose up eb";
+    "drift" Error "what runs is not what the files say"
+        why "what was audited and tested is not what serves"
+        fix "mkx-compose up ENVIRONMENT, or put the change into the files";
+    "not-running" Warning "a service that the files name does not run"
+        why "the audit of running containers could not look at it"
+        fix "mkx-compose up ENVIRONMENT";
 }

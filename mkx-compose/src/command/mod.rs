@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use mkx_contract::arguments::Common;
 use mkx_contract::{Answer, Result};
 
+mod audit;
 mod change;
 mod env;
 mod init;
@@ -33,6 +34,8 @@ enum Verb {
     Site,
     /// Print an environment as one resolved compose file without secrets
     Render(render::Render),
+    /// Prove that the environments are isolated; exit 1 where they are not
+    Audit(audit::Audit),
     /// Check, compare or make the env files
     Env(env::Env),
     /// Propose limits within an environment's share of the host
@@ -71,6 +74,7 @@ impl Arguments {
             Verb::Init(init) => init.run(),
             Verb::Site => site::run(&self.common),
             Verb::Render(render) => render.run(&self.common),
+            Verb::Audit(audit) => audit.run(&self.common),
             Verb::Env(env) => env.run(&self.common),
             Verb::Limits(limits) => limits.run(&self.common),
             Verb::Graph(graph) => graph.run(&self.common),

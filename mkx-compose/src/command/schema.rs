@@ -3,6 +3,7 @@
 use mkx_contract::schema::Schemas;
 use mkx_contract::{Answer, Result, Site, output};
 
+use crate::audit::Audit;
 use crate::change::Change;
 use crate::containers::{Containers, Stats};
 use crate::env::check::EnvCheck;
@@ -11,12 +12,16 @@ use crate::graph::Graph;
 use crate::limits::Limits;
 use crate::replace::Files;
 
+use super::audit::Explanation;
+
 /// Prints the JSON Schema of every record that the tool reads or writes.
 pub fn run() -> Result<Answer> {
     let schemas = Schemas::default()
         .reads::<Site>()
         .writes::<Site>()
         .writes::<Files>()
+        .writes::<Audit>()
+        .writes::<Explanation>()
         .writes::<EnvCheck>()
         .writes::<EnvDiff>()
         .writes::<Limits>()

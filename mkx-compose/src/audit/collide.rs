@@ -1,0 +1,285 @@
+//! What both environments would claim on one engine: containers, ports, volumes, folders,
+//! networks, images.
+
+use std::path::Path;
+
+use super::{Pair, Side};
+use crate::finding::{Evidence, Finding};
+use crate::model::{Mount, Port};
+use crate::rules::broken;
+
+/// All of them.
+pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
+    let mut findings = containers(pair);
+    findings.extend(ports(pair));
+    findings.extend(volumes(pair));
+    findings.extend(binds(pair));
+    findings.extend(networks(pair));
+    findings.extend(images(pair));
+    findings
+}
+
+fn containers(pair: &Pair<'_>) -> Vec<Finding> {
+    let named = |side: &Side<'_>| -> Vec<(String, Evidence)> {
+        let names = side.model.services.keys();
+        names
+            .map(|service| {
+                let place = side.place(&["services", service, "container_name"]);
+                (side.model.container_name(service), place)
+            })
+            .collect()
+    };
+    both(named(&pair.ea), named(&pair.eb), |name, evidence| {
+        broken(
+            "container-name",
+            format!("both environments name a container {name}"),
+            evidence,
+        )
+    })
+}
+
+/// A finding for each name that both have.
+fn both(
+    ea: Vec<(String, Evidence)>,
+    eb: Vec<(String, Evidence)>,
+    finding: impl Fn(&str, Vec<Evidence>) -> Finding,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, place) in eb {
+        if let Some((_, other)) = ea.iter().find(|(other, _)| *other == name) {
+            findings.push(finding(&name, vec![other.clone(), place]));
+        }
+    }
+    findings
+}
+
+fn ports(pair: &Pair<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (service, port) in published(&pair.eb) {
+        for (other_service, other) in published(&pair.ea) {
+            let Some(number) = overlap(port, other) else {
+                continue;
+            };
+            let place = |side: &Side<'_>, service: &str, port: &Port| {
+                let needle = port.published.clone().unwrap_or_default();
+                side.place_of_item(&["services", service, "ports"], &needle)
+            };
+            findings.push(broken(
+                "host-port",
+                format!("both environments publish port {number} of the host"),
+                vec![
+                    place(&pair.ea, other_service, other),
+                    place(&pair.eb, service, port),
+                ],
+            ));
+        }
+    }
+    findings
+}
+
+fn published<'a>(side: &'a Side<'_>) -> impl Iterator<Item = (&'a str, &'a Port)> {
+    side.model.services.iter().flat_map(|(name, service)| {
+        service
+            .ports
+            .iter()
+            .filter(|port| port.published.is_some())
+            .map(move |port| (name.as_str(), port))
+    })
+}
+
+/// The first port that both take on one address.
+fn overlap(a: &Port, b: &Port) -> Option<u16> {
+    let all = |port: &Port| {
+        port.host_ip
+            .as_deref()
+            .is_none_or(|ip| matches!(ip, "" | "0.0.0.0" | "::"))
+    };
+    let same_address = all(a) || all(b) || a.host_ip == b.host_ip;
+    let protocol = |port: &Port| port.protocol.clone().unwrap_or_else(|| "tcp".into());
+    if !same_address || protocol(a) != protocol(b) {
+        return None;
+    }
+    let ((from, to), (other_from, other_to)) = (range(a)?, range(b)?);
+    let first = from.max(other_from);
+    (first <= to.min(other_to)).then_some(first)
+}
+
+fn range(port: &Port) -> Option<(u16, u16)> {
+    let text = port.published.as_deref()?;
+    match text.split_once('-') {
+        Some((from, to)) => Some((from.parse().ok()?, to.parse().ok()?)),
+        None => text.parse().ok().map(|one| (one, one)),
+    }
+    .filter(|(from, _)| *from > 0)
+}
+
+fn volumes(pair: &Pair<'_>) -> Vec<Finding> {
+    let shared = &pair.site.shared.volumes;
+    let used = |side: &Side<'_>| -> Vec<(String, Evidence)> {
+        mounts(side, "volume")
+            .map(|(service, mount, source)| {
+                let place = side.place_of_item(&["services", service, "volumes"], &mount.target);
+                (side.model.volume_name(source), place)
+            })
+            .collect()
+    };
+    let edge = &pair.site.shared.edge.service;
+    let mut findings: Vec<Finding> = mounts(&pair.eb, "volume")
+        .filter(|(service, _, source)| {
+            shared.contains(&pair.eb.model.volume_name(source)) && service != edge
+        })
+        .map(|(service, mount, source)| {
+            broken(
+                "shared-volume",
+                format!(
+                    "{service} of eb mounts {}, which is the edge's",
+                    pair.eb.model.volume_name(source)
+                ),
+                vec![
+                    pair.eb
+                        .place_of_item(&["services", service, "volumes"], &mount.target),
+                ],
+            )
+        })
+        .collect();
+    let own = |side: &Side<'_>| -> Vec<(String, Evidence)> {
+        let mut all = used(side);
+        all.retain(|(name, _)| !shared.contains(name));
+        all
+    };
+    findings.extend(both(own(&pair.ea), own(&pair.eb), |name, evidence| {
+        broken(
+            "volume",
+            format!("both environments mount the volume {name}"),
+            evidence,
+        )
+    }));
+    findings
+}
+
+fn mounts<'a>(
+    side: &'a Side<'_>,
+    kind: &'static str,
+) -> impl Iterator<Item = (&'a str, &'a Mount, &'a str)> {
+    side.model.services.iter().flat_map(move |(name, service)| {
+        service
+            .volumes
+            .iter()
+            .filter(move |mount| mount.kind == kind)
+            .filter_map(move |mount| Some((name.as_str(), mount, mount.source.as_deref()?)))
+    })
+}
+
+/// Folders of the system that everybody may read.
+fn is_systems(path: &str) -> bool {
+    [
+        "/etc/localtime",
+        "/etc/timezone",
+        "/etc/ssl/certs",
+        "/usr/share",
+        "/sys",
+        "/proc",
+    ]
+    .iter()
+    .any(|known| Path::new(path).starts_with(known))
+        || path.ends_with("/docker.sock")
+}
+
+fn binds(pair: &Pair<'_>) -> Vec<Finding> {
+    let edge = &pair.site.shared.edge.service;
+    let mut findings = Vec::new();
+    for (service, mount, source) in mounts(&pair.eb, "bind") {
+        for (other_service, other, other_source) in mounts(&pair.ea, "bind") {
+            let (inner, outer) = (Path::new(source), Path::new(other_source));
+            let touches = inner.starts_with(outer) || outer.starts_with(inner);
+            let edge_reads = other_service == edge && other.read_only;
+            if !touches || edge_reads || (is_systems(source) && mount.read_only) {
+                continue;
+            }
+            let rule = match (mount.read_only, other.read_only) {
+                (true, true) if is_secret_path(source) => "shared-secret-file",
+                (true, true) => continue,
+                _ => "bind-source",
+            };
+            findings.push(broken(
+                rule,
+                format!("both environments mount {source}"),
+                vec![
+                    pair.ea
+                        .place_of_item(&["services", other_service, "volumes"], &other.target),
+                    pair.eb
+                        .place_of_item(&["services", service, "volumes"], &mount.target),
+                ],
+            ));
+        }
+    }
+    findings.dedup_by(|a, b| a.rule == b.rule && a.evidence[1] == b.evidence[1]);
+    findings
+}
+
+fn is_secret_path(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    [
+        "cert",
+        "passw",
+        "secret",
+        ".key",
+        ".pem",
+        "htpasswd",
+        "credential",
+        "ssl",
+        "tls",
+    ]
+    .iter()
+    .any(|word| path.contains(word))
+}
+
+fn networks(pair: &Pair<'_>) -> Vec<Finding> {
+    let shared = &pair.site.shared.network;
+    let named = |side: &Side<'_>| -> Vec<(String, Evidence)> {
+        let keys = side.model.networks.keys();
+        keys.map(|key| (side.model.network_name(key), side.place(&["networks", key])))
+            .filter(|(name, _)| name != shared)
+            .collect()
+    };
+    let mut findings = both(named(&pair.ea), named(&pair.eb), |name, evidence| {
+        broken(
+            "network",
+            format!("both environments are on the network {name}, which is not the shared one"),
+            evidence,
+        )
+    });
+    for side in [&pair.ea, &pair.eb] {
+        for (key, network) in &side.model.networks {
+            if side.model.network_name(key) == *shared && !network.external {
+                findings.push(broken(
+                    "network-owner",
+                    format!("{} makes the shared network {shared} itself", side.name),
+                    vec![side.place(&["networks", key])],
+                ));
+            }
+        }
+    }
+    findings
+}
+
+fn images(pair: &Pair<'_>) -> Vec<Finding> {
+    let built = |side: &Side<'_>| -> Vec<(String, Evidence)> {
+        side.model
+            .services
+            .iter()
+            .filter(|(_, service)| service.build.is_some())
+            .filter_map(|(name, service)| {
+                let place = side.place(&["services", name, "image"]);
+                Some((service.image.clone()?, place))
+            })
+            .collect()
+    };
+    both(built(&pair.ea), built(&pair.eb), |name, evidence| {
+        broken(
+            "image-name",
+            format!("both environments build the image {name}"),
+            evidence,
+        )
+    })
+}

@@ -1,0 +1,104 @@
+//! EB's edge, where its containers' labels configure it: closed, not indexed, quoted right.
+
+use mkx_contract::site::Access;
+
+use super::{Pair, Side};
+use crate::finding::Finding;
+use crate::rules::broken;
+
+/// All of them.
+pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
+    let mut findings = closed(pair);
+    for side in [&pair.ea, &pair.eb] {
+        findings.extend(quoting(side));
+    }
+    findings
+}
+
+fn closed(pair: &Pair<'_>) -> Vec<Finding> {
+    let side = &pair.eb;
+    let domain = &side.environment.domain;
+    let mut findings = Vec::new();
+    for (name, service) in &side.model.services {
+        let site = service
+            .labels
+            .iter()
+            .find(|(key, value)| is_site(key) && hosts(value).any(|host| host == *domain));
+        let Some((key, _)) = site else { continue };
+        let of_site = |word: &str| {
+            service
+                .labels
+                .iter()
+                .filter(|(label, _)| label.starts_with(key.as_str()))
+                .any(|(label, value)| plain(label).contains(word) || plain(value).contains(word))
+        };
+        let place = || vec![side.place(&["services", name, "labels", key])];
+        let wants_password = matches!(side.environment.access, Access::BasicAuth { .. });
+        if wants_password && !of_site("basicauth") {
+            findings.push(broken(
+                "edge-auth",
+                format!("{domain} asks nobody for a password"),
+                place(),
+            ));
+        }
+        let hidden = service.labels.iter().any(|(label, value)| {
+            let (label, value) = (plain(label), value.to_ascii_lowercase());
+            (label.contains("xrobotstag") || plain(&value).contains("xrobotstag"))
+                && value.contains("noindex")
+        });
+        if !hidden {
+            findings.push(broken(
+                "edge-noindex",
+                format!("{domain} does not say noindex"),
+                place(),
+            ));
+        }
+    }
+    findings
+}
+
+fn is_site(label: &str) -> bool {
+    label
+        .strip_prefix("caddy")
+        .is_some_and(|rest| rest.is_empty() || rest.strip_prefix('_').is_some_and(is_number))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_digit())
+}
+
+fn hosts(value: &str) -> impl Iterator<Item = &str> {
+    value.split([',', ' ']).map(|host| {
+        host.trim_start_matches("https://")
+            .trim_start_matches("http://")
+    })
+}
+
+fn plain(text: &str) -> String {
+    text.to_ascii_lowercase().replace(['-', '_'], "")
+}
+
+/// The proxy splits a label's value at spaces: a header's value needs quotes of its own.
+fn quoting(side: &Side<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, service) in &side.model.services {
+        for (label, value) in &service.labels {
+            let names_header = label.split('.').collect::<Vec<_>>().windows(2).any(|pair| {
+                pair[0].trim_start_matches(|c: char| c.is_ascii_digit() || c == '_') == "header"
+            });
+            let quoted = (value.starts_with('"') && value.ends_with('"') && value.len() > 1)
+                || (value.starts_with('`') && value.ends_with('`') && value.len() > 1);
+            if label.starts_with("caddy") && names_header && value.contains([' ', ';']) && !quoted {
+                findings.push(broken(
+                    "label-quoting",
+                    format!(
+                        "{label} of {name} of {} has spaces and no quotes",
+                        side.name
+                    ),
+                    vec![side.place(&["services", name, "labels", label])],
+                ));
+            }
+        }
+    }
+    findings
+}

@@ -1,0 +1,167 @@
+//! What can be reached from where it should not: published ports, the engine, the host, admin
+//! interfaces and data on the shared network.
+
+use super::{Pair, Side};
+use crate::finding::Finding;
+use crate::model::Service;
+use crate::rules::broken;
+
+/// Words in images and commands of servers that hold data.
+const STORES: [&str; 10] = [
+    "postgres",
+    "redis",
+    "mysql",
+    "mariadb",
+    "mongo",
+    "memcached",
+    "valkey",
+    "elasticsearch",
+    "rabbitmq",
+    "database",
+];
+/// Words in images of tools that administer them.
+const ADMINS: [&str; 8] = [
+    "pgadmin",
+    "adminer",
+    "phpmyadmin",
+    "portainer",
+    "redis-commander",
+    "redisinsight",
+    "flower",
+    "dozzle",
+];
+
+/// All of them.
+pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for side in [&pair.ea, &pair.eb] {
+        findings.extend(published(pair, side));
+        findings.extend(on_shared_network(pair, side));
+    }
+    findings.extend(host_access(&pair.eb));
+    findings
+}
+
+/// Ports on all addresses: Docker's own rules let them past the host's firewall.
+fn published(pair: &Pair<'_>, side: &Side<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, service) in &side.model.services {
+        for port in &service.ports {
+            let Some(published) = port.published.as_deref() else {
+                continue;
+            };
+            let all = port
+                .host_ip
+                .as_deref()
+                .is_none_or(|ip| matches!(ip, "" | "0.0.0.0" | "::"));
+            let players = published == side.environment.mqtt.port.to_string();
+            let edge = *name == pair.site.shared.edge.service && matches!(published, "80" | "443");
+            if all && !players && !edge {
+                findings.push(broken(
+                    "published-port",
+                    format!(
+                        "{name} of {} publishes port {published} on all addresses",
+                        side.name
+                    ),
+                    vec![side.place_of_item(&["services", name, "ports"], published)],
+                ));
+            }
+        }
+    }
+    findings
+}
+
+fn on_shared_network(pair: &Pair<'_>, side: &Side<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, service) in &side.model.services {
+        let on_shared = service
+            .networks
+            .keys()
+            .any(|key| side.model.network_name(key) == pair.site.shared.network);
+        if !on_shared {
+            continue;
+        }
+        let place = || vec![side.place(&["services", name, "networks"])];
+        if mentions(service, &STORES) {
+            findings.push(broken(
+                "store-on-shared-network",
+                format!("{name} of {} is on {}", side.name, pair.site.shared.network),
+                place(),
+            ));
+        }
+        if mentions(service, &ADMINS) {
+            findings.push(broken(
+                "admin-interface",
+                format!("{name} of {} is on {}", side.name, pair.site.shared.network),
+                place(),
+            ));
+        }
+        for (variable, value) in &service.environment {
+            let value = value.as_deref().unwrap_or_default();
+            let open = variable == "CADDY_ADMIN"
+                && !value.is_empty()
+                && !["localhost", "127.", "[::1]", "unix/", "off"]
+                    .iter()
+                    .any(|start| value.starts_with(start));
+            if open {
+                findings.push(broken(
+                    "admin-interface",
+                    format!(
+                        "every container on {} reaches the admin interface of {name} of {}",
+                        pair.site.shared.network, side.name
+                    ),
+                    vec![side.place(&["services", name, "environment", variable])],
+                ));
+            }
+        }
+    }
+    findings
+}
+
+fn mentions(service: &Service, words: &[&str]) -> bool {
+    let image = service.image.as_deref().unwrap_or_default();
+    let repository = image.split(['@', ':']).next().unwrap_or_default();
+    let program = service.command.iter().flatten().next();
+    let program = program.map(String::as_str).unwrap_or_default();
+    words
+        .iter()
+        .any(|word| repository.contains(word) || program.contains(word))
+}
+
+fn host_access(side: &Side<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, service) in &side.model.services {
+        for mount in &service.volumes {
+            if mount
+                .source
+                .as_deref()
+                .is_some_and(|path| path.ends_with("/docker.sock"))
+            {
+                findings.push(broken(
+                    "docker-socket",
+                    format!("{name} of {} holds the engine's socket", side.name),
+                    vec![side.place_of_item(&["services", name, "volumes"], "docker.sock")],
+                ));
+            }
+        }
+        let host = |mode: &Option<String>| mode.as_deref() == Some("host");
+        for (key, given) in [
+            ("privileged", service.privileged),
+            ("network_mode", host(&service.network_mode)),
+            ("pid", host(&service.pid)),
+            ("ipc", host(&service.ipc)),
+        ] {
+            if given {
+                findings.push(broken(
+                    "host-access",
+                    format!(
+                        "{name} of {} is not confined to its container: {key}",
+                        side.name
+                    ),
+                    vec![side.place(&["services", name, key])],
+                ));
+            }
+        }
+    }
+    findings
+}

@@ -1,0 +1,232 @@
+//! Limits, and servers whose own configuration does not fit them.
+
+use super::{Pair, Side};
+use crate::finding::Finding;
+use crate::limits;
+use crate::model::Service;
+use crate::rules::broken;
+
+/// All of them.
+pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
+    let mut findings = of_models(pair);
+    for side in [&pair.ea, &pair.eb] {
+        findings.extend(queues(side));
+        findings.extend(tags(side));
+    }
+    findings
+}
+
+/// Those that need only what runs.
+pub fn of_models(pair: &Pair<'_>) -> Vec<Finding> {
+    let mut findings = shares(pair);
+    for side in [&pair.ea, &pair.eb] {
+        findings.extend(appetites(side));
+    }
+    findings
+}
+
+fn shares(pair: &Pair<'_>) -> Vec<Finding> {
+    let side = &pair.eb;
+    let mut findings = Vec::new();
+    for (name, service) in &side.model.services {
+        let missing = match (service.limit_cpus(), service.limit_memory_bytes()) {
+            (Some(_), Some(_)) => continue,
+            (None, None) => "processors and memory",
+            (None, _) => "processors",
+            (_, None) => "memory",
+        };
+        findings.push(broken(
+            "no-limits",
+            format!("{name} of eb has no limit of {missing}"),
+            vec![side.place(&["services", name, "deploy", "resources", "limits"])],
+        ));
+    }
+    let (cpus, memory) = limits::share_of(&pair.site.host, &side.environment.share);
+    let services = side.model.services.values();
+    let sum_cpus: f64 = services.clone().filter_map(Service::limit_cpus).sum();
+    let sum_memory: u64 = services.filter_map(Service::limit_memory_bytes).sum();
+    if sum_cpus > cpus + 1e-9 || sum_memory > memory {
+        findings.push(broken(
+            "over-share",
+            format!(
+                "eb may take {sum_cpus:.2} processors and {} MiB; its share is {cpus:.2} and {} MiB",
+                sum_memory >> 20,
+                memory >> 20
+            ),
+            vec![side.place(&["services"])],
+        ));
+    }
+    findings
+}
+
+/// What a process is told to take, beside what its container may.
+fn appetites(side: &Side<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, service) in &side.model.services {
+        let Some(limit) = service.limit_memory_bytes() else {
+            continue;
+        };
+        let words: Vec<&str> = service
+            .command
+            .iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        let options = service
+            .environment
+            .iter()
+            .filter(|(name, _)| name.ends_with("OPTIONS") || name.ends_with("OPTS"))
+            .filter_map(|(_, value)| value.as_deref());
+        let text = words
+            .iter()
+            .copied()
+            .chain(options)
+            .collect::<Vec<_>>()
+            .join(" ");
+        if let Some((what, wanted)) = appetite(&text)
+            && wanted > limit
+        {
+            findings.push(broken(
+                "memory-mismatch",
+                format!(
+                    "{name} of {} may take {} MiB, and {what} tells it to take {} MiB",
+                    side.name,
+                    limit >> 20,
+                    wanted >> 20
+                ),
+                vec![side.place(&["services", name, "command"])],
+            ));
+        }
+    }
+    findings
+}
+
+fn appetite(text: &str) -> Option<(&'static str, u64)> {
+    [
+        ("--maxmemory", &["--maxmemory ", "--maxmemory="][..], 1),
+        ("shared_buffers", &["shared_buffers="][..], 8192),
+        ("-Xmx", &["-Xmx"][..], 1),
+        (
+            "--max-old-space-size",
+            &["--max-old-space-size="][..],
+            1 << 20,
+        ),
+    ]
+    .into_iter()
+    .find_map(|(what, starts, unit)| {
+        starts.iter().find_map(|start| {
+            let rest = &text[text.find(start)? + start.len()..];
+            let word = rest.split_whitespace().next()?;
+            Some((what, bytes(word, unit)?))
+        })
+    })
+}
+
+/// `256mb`, `1G`, `512`; a number alone counts `unit`.
+fn bytes(word: &str, unit: u64) -> Option<u64> {
+    let split = word
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(word.len());
+    let number: u64 = word[..split].parse().ok()?;
+    let factor = match word[split..].to_ascii_lowercase().as_str() {
+        "" => unit,
+        "k" | "kb" => 1 << 10,
+        "m" | "mb" => 1 << 20,
+        "g" | "gb" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(factor)
+}
+
+/// A queue on a Redis that throws away what it has no room for.
+fn queues(side: &Side<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (store, service) in &side.model.services {
+        let command = service.command.iter().flatten().map(String::as_str);
+        let command = command.collect::<Vec<_>>().join(" ");
+        let Some(at) = command.find("--maxmemory-policy") else {
+            continue;
+        };
+        let policy = command[at + "--maxmemory-policy".len()..].trim_start_matches(['=', ' ']);
+        if policy.starts_with("noeviction") {
+            continue;
+        }
+        let user = side.model.services.iter().find_map(|(name, other)| {
+            let (variable, _) = other.environment.iter().find(|(variable, value)| {
+                let is_queue = ["BROKER_URL", "QUEUE", "CELERY"]
+                    .iter()
+                    .any(|word| variable.to_ascii_uppercase().contains(word));
+                let value = value.as_deref().unwrap_or_default();
+                is_queue
+                    && (value.contains(&format!("//{store}:"))
+                        || value.contains(&format!("//{store}/"))
+                        || value.contains(&format!("@{store}:")))
+            })?;
+            Some((name, variable))
+        });
+        if let Some((name, variable)) = user {
+            findings.push(broken(
+                "evicting-queue",
+                format!(
+                    "{variable} of {name} of {} queues jobs on {store}, which evicts",
+                    side.name
+                ),
+                vec![
+                    side.place(&["services", store, "command"]),
+                    side.place(&["services", name, "environment", variable]),
+                ],
+            ));
+        }
+    }
+    findings
+}
+
+/// Images that mean something else tomorrow.
+fn tags(side: &Side<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, service) in &side.model.services {
+        let (Some(image), None) = (&service.image, &service.build) else {
+            continue;
+        };
+        let last = image.rsplit('/').next().unwrap_or(image);
+        let tag = last.split_once(':').map_or("", |(_, tag)| tag);
+        let moves = [
+            "", "latest", "edge", "main", "master", "nightly", "stable", "dev",
+        ];
+        if !image.contains('@') && moves.contains(&tag) {
+            findings.push(broken(
+                "mutable-tag",
+                format!(
+                    "{name} of {} runs {image}, which changes under it",
+                    side.name
+                ),
+                vec![side.place(&["services", name, "image"])],
+            ));
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<u64>) {
+        assert_eq!(appetite(text).map(|(_, bytes)| bytes), expected, "{text}");
+    }
+
+    #[test]
+    fn what_a_process_is_told_to_take_is_read_in_its_own_units() {
+        check(
+            "redis-server --maxmemory 256mb --maxmemory-policy noeviction",
+            Some(256 << 20),
+        );
+        check("redis-server --maxmemory-policy noeviction", None);
+        check("postgres -c shared_buffers=128MB", Some(128 << 20));
+        check("postgres -c shared_buffers=1000", Some(1000 * 8192));
+        check("java -Xmx1g", Some(1 << 30));
+        check("node --max-old-space-size=512", Some(512 << 20));
+        check("web", None);
+    }
+}

@@ -1,0 +1,300 @@
+//! What only the text of compose files, env files, Makefiles and scripts shows.
+
+use std::path::{Path, PathBuf};
+
+use mkx_contract::{Environment, EnvironmentName, Result, Site};
+
+use super::{Pair, side};
+use crate::finding::{Evidence, Finding};
+use crate::render::{references, secrecy};
+use crate::rules::broken;
+use crate::yaml::{Document, Node};
+
+/// Those that must be told before Docker Compose is asked, since it may refuse the files.
+pub fn before_resolution(site: &Site) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for (name, environment) in sides(site) {
+        for (path, document) in side::documents(environment)? {
+            findings.extend(single_dollars(name, &path, &document));
+        }
+    }
+    Ok(findings)
+}
+
+/// All others.
+pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
+    let is_secret = secrecy(pair.site);
+    let mut findings = Vec::new();
+    for side in [&pair.ea, &pair.eb] {
+        let others = pair.site.environment(side.name.other());
+        for (path, document) in &side.documents {
+            findings.extend(project_name(side.name, side.environment, path, document));
+            findings.extend(literal_secrets(side.name, path, document, &is_secret));
+        }
+        if side.values.get("COMPOSE_PROJECT_NAME") == Some(others.project.as_str()) {
+            findings.push(broken(
+                "project-name",
+                format!("an env file of {} names the other's project", side.name),
+                vec![crate::env::check::place(
+                    side.name,
+                    &side.values,
+                    "COMPOSE_PROJECT_NAME",
+                )],
+            ));
+        }
+        findings.extend(unset(pair, side));
+        findings.extend(working_directory(pair.site, side.name, side.environment));
+    }
+    findings
+}
+
+fn sides(site: &Site) -> [(EnvironmentName, &Environment); 2] {
+    [
+        (EnvironmentName::Ea, &site.environments.ea),
+        (EnvironmentName::Eb, &site.environments.eb),
+    ]
+}
+
+fn at(environment: EnvironmentName, file: &Path, line: u64, what: &str) -> Evidence {
+    Evidence {
+        environment,
+        file: Some(file.to_path_buf()),
+        line: Some(line),
+        container: None,
+        what: what.to_owned(),
+    }
+}
+
+/// Every service and one of its mappings.
+fn members<'a>(document: &'a Document, member: &str) -> Vec<(&'a str, &'a Node)> {
+    let Some((_, services)) = document.member(&document.root, "services") else {
+        return Vec::new();
+    };
+    services
+        .entries()
+        .iter()
+        .filter_map(|(name, service)| {
+            let (_, node) = document.member(service, member)?;
+            Some((name.scalar()?, document.resolve(node)))
+        })
+        .collect()
+}
+
+/// A hash in a label whose dollar signs Docker Compose would take for variables.
+fn single_dollars(name: EnvironmentName, path: &Path, document: &Document) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (service, labels) in members(document, "labels") {
+        let texts = labels
+            .entries()
+            .iter()
+            .map(|(_, value)| value)
+            .chain(labels.items());
+        for node in texts {
+            let text = document.resolve(node).scalar().unwrap_or_default();
+            let single = ["$2a$", "$2b$", "$2y$", "$apr1$", "$argon2"]
+                .iter()
+                .any(|mark| {
+                    text.match_indices(mark)
+                        .any(|(at, _)| !text[..at].ends_with('$'))
+                });
+            if single {
+                findings.push(broken(
+                    "label-dollar",
+                    format!("a hash in a label of {service} of {name} has single dollar signs"),
+                    vec![at(
+                        name,
+                        path,
+                        node.line,
+                        &format!("services.{service}.labels"),
+                    )],
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// `name:` that addresses another project than the site says.
+fn project_name(
+    name: EnvironmentName,
+    environment: &Environment,
+    path: &Path,
+    document: &Document,
+) -> Option<Finding> {
+    let (_, value) = document.member(&document.root, "name")?;
+    let written = value.scalar().filter(|text| !text.contains('$'))?;
+    (written != environment.project).then(|| {
+        broken(
+            "project-name",
+            format!(
+                "a compose file of {name} is named {written}, its project is {}",
+                environment.project
+            ),
+            vec![at(name, path, value.line, "name")],
+        )
+    })
+}
+
+fn literal_secrets(
+    name: EnvironmentName,
+    path: &Path,
+    document: &Document,
+    is_secret: &dyn Fn(&str) -> bool,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (service, environment) in members(document, "environment") {
+        let mapped = environment.entries().iter().filter_map(|(key, value)| {
+            let value = document.resolve(value);
+            Some((key.scalar()?, value.scalar()?, key.line))
+        });
+        let listed = environment.items().iter().filter_map(|item| {
+            let (key, value) = item.scalar()?.split_once('=')?;
+            Some((key, value, item.line))
+        });
+        for (key, value, line) in mapped.chain(listed) {
+            if is_secret(key) && !value.is_empty() && !value.contains('$') {
+                findings.push(broken(
+                    "literal-secret",
+                    format!("{key} of {service} of {name} is written in the compose file"),
+                    vec![at(
+                        name,
+                        path,
+                        line,
+                        &format!("services.{service}.environment.{key}"),
+                    )],
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// A variable that nothing sets, and that has no default: Docker Compose takes it for empty.
+fn unset(pair: &Pair<'_>, side: &super::Side<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (path, document) in &side.documents {
+        for (index, line) in document.text.lines().enumerate() {
+            let code = line.split(" #").next().unwrap_or(line);
+            if code.trim_start().starts_with('#') {
+                continue;
+            }
+            for name in references(code) {
+                let has_default = code.contains(&format!("${{{name}:"))
+                    || code.contains(&format!("${{{name}-"))
+                    || code.contains(&format!("${{{name}?"))
+                    || code.contains(&format!("${{{name}+"));
+                let known =
+                    side.values.variables.contains_key(name) || name.starts_with("COMPOSE_");
+                // Required variables have a rule of their own.
+                let required = pair
+                    .site
+                    .variables
+                    .get(name)
+                    .is_some_and(|one| one.required);
+                if !has_default && !known && !required {
+                    findings.push(broken(
+                        "unset-variable",
+                        format!("no env file of {} sets {name}", side.name),
+                        vec![at(side.name, path, index as u64 + 1, name)],
+                    ));
+                }
+            }
+        }
+    }
+    findings
+}
+
+/// Makefiles and scripts that choose the environment by the directory they are run in.
+fn working_directory(
+    site: &Site,
+    name: EnvironmentName,
+    environment: &Environment,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for path in programs(&environment.directory) {
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            continue;
+        };
+        for (index, line) in text.lines().enumerate() {
+            let asks = [
+                "$(CURDIR)",
+                "$(PWD)",
+                "$PWD",
+                "${PWD}",
+                "$(pwd)",
+                "`pwd`",
+                "$$PWD",
+                "$(shell pwd)",
+            ]
+            .iter()
+            .any(|word| line.contains(word));
+            let chooses = [
+                "ifeq",
+                "ifneq",
+                "findstring",
+                "filter",
+                "case ",
+                "[[",
+                "[ ",
+                "grep",
+            ]
+            .iter()
+            .any(|word| line.contains(word));
+            let names = sides(site).iter().any(|(_, one)| {
+                let folder = one
+                    .directory
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy();
+                line.contains(&one.project) || line.contains(folder.as_ref())
+            }) || line.contains("prod")
+                || line.contains("dev");
+            if asks
+                && (chooses && names || line.trim_start().starts_with("case "))
+                && !line.trim_start().starts_with('#')
+            {
+                findings.push(broken(
+                    "working-directory",
+                    format!(
+                        "{} chooses the environment by the directory that it is run in",
+                        path.display()
+                    ),
+                    vec![at(name, &path, index as u64 + 1, "working directory")],
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// Makefiles and shell scripts of a checkout, not deep.
+fn programs(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in [
+        "",
+        "scripts",
+        "deploy",
+        "deploy/stack",
+        "deploy/scripts",
+        "bin",
+    ] {
+        let Ok(entries) = std::fs::read_dir(directory.join(folder)) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let small = entry
+                .metadata()
+                .is_ok_and(|one| one.is_file() && one.len() < 1 << 20);
+            let kind = name == "Makefile"
+                || name == "GNUmakefile"
+                || name.ends_with(".mk")
+                || name.ends_with(".sh");
+            if small && (kind || matches!(folder, "scripts" | "bin") && !name.contains('.')) {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    found
+}
