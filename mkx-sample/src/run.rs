@@ -18,7 +18,7 @@ use crate::grants::{Kept, Privilege};
 use crate::guard::{self, Target};
 use crate::names::Names;
 use crate::password::{self, DevelopmentPassword};
-use crate::policy::Policy;
+use crate::policy::{PolicyFile, check};
 use crate::progress::{Phases, milliseconds};
 use crate::report::{Place, Report, Roots, Sampled};
 use crate::selection::Selection;
@@ -37,7 +37,7 @@ pub struct Run<'a> {
     /// The site.
     pub site: &'a Site,
     /// The policy.
-    pub policy: &'a Policy,
+    pub policy: &'a PolicyFile,
     /// EA.
     pub from: Endpoint,
     /// EB.
@@ -142,6 +142,7 @@ impl Run<'_> {
             source_snapshot: Some(source.moment()?),
         };
         let catalog = Catalog::read(&mut source.client)?;
+        check::ensure(&mut source.client, &catalog, self.policy)?;
         let sequences = sequences::read(&mut source.client, &self.from)?;
         let selection = phases.run("select", || self.select(&mut source, &catalog))?;
         Ok(Ready {

@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::choice::Choice;
 use crate::endpoint::Endpoint;
 use crate::plan::Plan;
-use crate::policy;
+use crate::policy::{PolicyFile, check};
 use crate::selection::select;
 use crate::source::{Settings, Source};
 use crate::transform::Context;
@@ -84,7 +84,7 @@ impl PlanVerb {
     pub fn run(&self, common: &Common) -> Result<Answer> {
         let site = common.site()?;
         let choice = self.choice.choice(&site.sample)?;
-        let policy = policy::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
+        let policy = PolicyFile::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
         let endpoint = Endpoint::of(&site.environments.ea, self.from.as_deref())?;
         // Nothing is anonymised here: what the SELECTs would use is not needed.
         let settings = Settings {
@@ -93,6 +93,7 @@ impl PlanVerb {
         };
         let mut source = Source::open(endpoint, settings)?;
         let catalog = Catalog::read(&mut source.client)?;
+        check::ensure(&mut source.client, &catalog, &policy)?;
         let context = Context::new(&site, &policy.email_domain);
         let selection = select(&mut source, &catalog, &policy, &choice, &context)?;
         let plan = Plan::new(&choice, &selection);

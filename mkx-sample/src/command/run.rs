@@ -8,7 +8,7 @@ use mkx_contract::arguments::Common;
 use mkx_contract::{Answer, Failure, Result, output, voice};
 
 use crate::endpoint::Endpoint;
-use crate::policy;
+use crate::policy::PolicyFile;
 use crate::report::Sampled;
 use crate::run;
 
@@ -69,7 +69,7 @@ impl Run {
     /// Runs, and prints the report.
     pub fn run(&self, common: &Common) -> Result<Answer> {
         let site = common.site()?;
-        let policy = policy::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
+        let policy = PolicyFile::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
         let run = run::Run {
             from: Endpoint::of(&site.environments.ea, self.from.as_deref())?,
             to: Endpoint::of(&site.environments.eb, self.to.as_deref())?,

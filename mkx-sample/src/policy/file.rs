@@ -1,5 +1,6 @@
 //! A policy and the text that it was read from, so that what is wrong has a place.
 
+use std::ops::Deref;
 use std::path::Path;
 
 use mkx_contract::input::Input;
@@ -16,6 +17,14 @@ pub struct PolicyFile {
     /// What errors call it: the path, or `stdin`.
     pub name: String,
     text: String,
+}
+
+impl Deref for PolicyFile {
+    type Target = Policy;
+
+    fn deref(&self) -> &Policy {
+        &self.policy
+    }
 }
 
 impl PolicyFile {

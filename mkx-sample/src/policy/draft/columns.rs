@@ -74,6 +74,9 @@ const WORDS: [(&[&str], Meaning); 13] = [
             "iban",
             "tax",
             "local_datetime",
+            "last_seen",
+            "last_login",
+            "last_active",
             "banned",
             "address",
         ],
@@ -131,11 +134,10 @@ const WORDS: [(&[&str], Meaning); 13] = [
             "level",
             "mode",
             "slug",
-            "code",
         ],
         Meaning::Word,
     ),
-    (&["key"], Meaning::Secret),
+    (&["key", "code"], Meaning::Secret),
 ];
 
 #[derive(Clone, Copy, PartialEq)]

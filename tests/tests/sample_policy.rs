@@ -1,0 +1,259 @@
+//! The Makapix policy against the true schema, and the verbs around a policy.
+#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
+
+use std::path::Path;
+
+use mkx_sample::catalog::Catalog;
+use mkx_sample::policy::{PolicyFile, Rows, Transform, preset};
+use mkx_sample::transform::{Context, expression};
+use mkx_tests::generate::canary::found_in;
+use mkx_tests::generate::classes::sensitive_columns;
+use mkx_tests::generate::{self, Spec, World};
+use mkx_tests::postgres_server::PostgresServer;
+use mkx_tests::site::{DATABASE, Site};
+use mkx_tests::tool::{Finished, Tool};
+use serde_json::Value;
+
+const SCHEMA: &str = include_str!("../makapix/schema.sql");
+
+fn makapix() -> PolicyFile {
+    PolicyFile::parse(preset::text("makapix").unwrap(), "makapix.json").unwrap()
+}
+
+fn server() -> PostgresServer {
+    let server = PostgresServer::start();
+    server.create_database(DATABASE);
+    server.client(DATABASE).batch_execute(SCHEMA).unwrap();
+    server
+}
+
+fn policy(server: &PostgresServer, directory: &Path, arguments: &[&str]) -> Finished {
+    Tool::new("mkx-sample")
+        .directory(directory)
+        .args(["policy"])
+        .args(arguments)
+        .args(["--from", &server.url(DATABASE)])
+        .run()
+}
+
+fn init(directory: &Path) {
+    Tool::new("mkx-sample")
+        .directory(directory)
+        .args(["policy", "init", "--preset", "makapix"])
+        .run()
+        .expect_code(0);
+}
+
+fn check(server: &PostgresServer, directory: &Path) -> Finished {
+    policy(server, directory, &["check", "--policy", "policy.json"])
+}
+
+#[test]
+fn the_preset_covers_exactly_the_true_schema() {
+    let (server, directory) = (server(), tempfile::tempdir().unwrap());
+    init(directory.path());
+    let checked = check(&server, directory.path()).expect_code(0);
+    let record: Value = serde_json::from_str(&checked.stdout).unwrap();
+    assert_eq!(record["record"], "mkx.sample.policy_check/1");
+    assert_eq!(record["tables"], 46);
+    assert_eq!(record["columns"], 449);
+    assert_eq!(record["findings"], Value::Array(Vec::new()));
+    assert_eq!(checked.stderr, "");
+}
+
+#[test]
+fn no_sensitive_column_of_the_preset_is_kept() {
+    let policy = makapix();
+    for (table, column) in sensitive_columns() {
+        let transform = &policy.tables[&table].columns[&column];
+        assert_ne!(*transform, Transform::Keep, "{table}.{column}");
+    }
+}
+
+#[test]
+fn nothing_sensitive_passes_the_presets_transforms() {
+    let (server, policy) = (PostgresServer::start(), makapix());
+    server.create_database(DATABASE);
+    let world = World::new(&Spec::new(300, 5).with_canaries());
+    generate::load(&server.url(DATABASE), &world, true, &|_| ()).unwrap();
+    let mut client = server.client(DATABASE);
+    client
+        .batch_execute(
+            "SELECT set_config('mkx.key', 'k', false), \
+             set_config('mkx.password_hash', '$2b$12$development', false)",
+        )
+        .unwrap();
+    let catalog = Catalog::read(&mut client).unwrap();
+    let context = Context {
+        urls: vec![("makapix.club".into(), "development.makapix.club".into())],
+        email_domain: policy.email_domain.clone(),
+    };
+    for table in catalog.tables.values() {
+        let of = &policy.tables[&table.name.to_string()];
+        if of.rows == Rows::None {
+            continue;
+        }
+        for column in &table.columns {
+            let value = |transform: &Transform| {
+                expression(transform, table, column, "mkx", &context).unwrap()
+            };
+            let mut sql = String::new();
+            for variant in &of.variants {
+                if let Some(transform) = variant.columns.get(&column.name) {
+                    sql += &format!(" WHEN {} THEN {}", variant.when, value(transform));
+                }
+            }
+            let plain = value(&of.columns[&column.name]);
+            let sql = match sql.as_str() {
+                "" => plain,
+                cases => format!("CASE{cases} ELSE {plain} END"),
+            };
+            let query = format!(
+                "SELECT DISTINCT ({sql})::text FROM {} AS mkx",
+                table.name.sql()
+            );
+            for row in client.query(&query, &[]).unwrap() {
+                if let Some(text) = row.get::<_, Option<String>>(0) {
+                    let found = found_in(&text);
+                    assert!(found.is_empty(), "{}.{}: {text}", table.name, column.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_migration_added_stops_with_the_line_to_add_and_the_line_helps() {
+    let (server, directory) = (server(), tempfile::tempdir().unwrap());
+    init(directory.path());
+    server
+        .client(DATABASE)
+        .batch_execute("ALTER TABLE users ADD phone varchar(40)")
+        .unwrap();
+    let stopped = check(&server, directory.path()).expect_code(3);
+    let line = "\"phone\": \"null\"";
+    let message = format!(
+        "mkx-sample: error: cannot use the policy: policy.json:18:7: tables.users.columns: \
+         no transform for \"phone\" (character varying(40)); add {line}\n"
+    );
+    assert!(stopped.stderr.starts_with(&message), "{}", stopped.stderr);
+    let path = directory.path().join("policy.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replacen(
+        "\"columns\": {\n",
+        &format!("\"columns\": {{\n{line},\n"),
+        1,
+    );
+    std::fs::write(&path, text).unwrap();
+    check(&server, directory.path()).expect_code(0);
+}
+
+#[test]
+fn a_table_that_a_migration_added_stops_with_its_block() {
+    let (server, directory) = (server(), tempfile::tempdir().unwrap());
+    init(directory.path());
+    server
+        .client(DATABASE)
+        .batch_execute(
+            "CREATE TABLE \"odd Pets\" (id uuid PRIMARY KEY, user_id integer NOT NULL \
+             REFERENCES users, \"the \"\"name\" text, chip_token varchar(6) UNIQUE)",
+        )
+        .unwrap();
+    let stopped = check(&server, directory.path()).expect_code(3);
+    let record: Value = serde_json::from_str(&stopped.stdout).unwrap();
+    let block = record["findings"][0]["add"].as_str().unwrap();
+    assert!(stopped.stderr.contains(block), "{}", stopped.stderr);
+    let path = directory.path().join("policy.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replacen("\"tables\": {\n", &format!("\"tables\": {{\n{block},\n"), 1);
+    std::fs::write(&path, text).unwrap();
+    check(&server, directory.path()).expect_code(0);
+}
+
+#[test]
+fn sql_that_the_server_does_not_take_is_named_with_its_place() {
+    let (server, directory) = (server(), tempfile::tempdir().unwrap());
+    let text = preset::text("makapix").unwrap();
+    let text = text.replacen(
+        "hidden_by_user OR hidden_by_mod OR deactivated",
+        "hidden_by_nobody",
+        1,
+    );
+    std::fs::write(directory.path().join("policy.json"), text).unwrap();
+    let stopped = check(&server, directory.path()).expect_code(3);
+    let expected = "tables.users.variants.0.when: the server does not take it: \
+                    column \"hidden_by_nobody\" does not exist";
+    assert!(stopped.stderr.contains(expected), "{}", stopped.stderr);
+}
+
+#[test]
+fn a_run_stops_before_any_row_is_read_when_a_column_is_not_classified() {
+    let site = Site::empty();
+    let mut ea = site.ea.client(DATABASE);
+    ea.batch_execute(SCHEMA).unwrap();
+    site.ea.create_roles(DATABASE);
+    ea.batch_execute("ALTER TABLE posts ADD camera_serial text")
+        .unwrap();
+    init(site.folder());
+    for verb in ["plan", "run"] {
+        let stopped = Tool::new("mkx-sample")
+            .directory(site.folder())
+            .args([verb])
+            .run()
+            .expect_code(3);
+        assert!(
+            stopped.stderr.contains("add \"camera_serial\": \"null\""),
+            "{}",
+            stopped.stderr
+        );
+        assert_eq!(stopped.stdout, "");
+    }
+}
+
+#[test]
+fn a_draft_from_the_true_schema_passes_but_for_its_guesses() {
+    let (server, directory) = (server(), tempfile::tempdir().unwrap());
+    policy(&server, directory.path(), &["init"]).expect_code(0);
+    let checked = check(&server, directory.path()).expect_code(0);
+    let record: Value = serde_json::from_str(&checked.stdout).unwrap();
+    let findings = record["findings"].as_array().unwrap();
+    assert!(findings.iter().all(|finding| finding["rule"] == "guess"));
+    assert!(checked.stderr.contains("\"users.bio\" is still a guess"));
+    let text = std::fs::read_to_string(directory.path().join("policy.json")).unwrap();
+    let draft = PolicyFile::parse(text, "draft").unwrap();
+    for (table, column) in sensitive_columns() {
+        let table_policy = &draft.tables[&table];
+        assert!(
+            table_policy.rows == Rows::None || table_policy.columns[&column] != Transform::Keep,
+            "{table}.{column}"
+        );
+    }
+}
+
+#[test]
+fn a_policy_is_not_overwritten_without_force_and_then_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("policy.json");
+    std::fs::write(&path, "mine").unwrap();
+    let init = |more: &[&str]| {
+        Tool::new("mkx-sample")
+            .directory(directory.path())
+            .args(["policy", "init", "--preset", "makapix"])
+            .args(more)
+            .run()
+    };
+    let refused = init(&[]).expect_code(5);
+    assert!(refused.stderr.contains("--force"), "{}", refused.stderr);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+    let written = init(&["--force"]).expect_code(0);
+    let record: Value = serde_json::from_str(&written.stdout).unwrap();
+    assert_eq!(record["backup"], "policy.json.bak");
+    let backup = directory.path().join("policy.json.bak");
+    assert_eq!(std::fs::read_to_string(backup).unwrap(), "mine");
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap(),
+        preset::text("makapix").unwrap()
+    );
+    let shown = init(&["--output", "-"]).expect_code(0);
+    assert_eq!(shown.stdout, preset::text("makapix").unwrap());
+}
