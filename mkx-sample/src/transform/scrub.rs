@@ -6,80 +6,125 @@
 
 use crate::sql;
 
-/// What is looked for, and what stands in its place; in this order.
-const PATTERNS: [(&str, &str); 12] = [
-    // the user part of a URL: https://user:password@host
-    (r#"([a-z][a-z0-9+.-]*://)[^\s/?#@"'<>\\\u0001]+@"#, r"\1"),
-    // parameters that open something: ?token=…, &api_key=…
-    (
-        r#"((?:[?&;#]|\\u0026\u0001)(?:[\w.-]*[_.-])?(?:token|key|apikey|password|passwd|pwd|secret|auth|authorization|signature|sig|session|sid|code|otp)=)[^\s&#"'<>\\\u0001]+"#,
-        r"\1[removed]",
-    ),
-    // the same outside of a URL, where the word leaves no doubt
-    (
-        r#"(\m(?:[\w.-]*[_.-])?(?:token|apikey|api_key|password|passwd|pwd|secret)\s?[=:]\s?)(?!\[removed\])[^\s&#"'<>\\\u0001]+"#,
-        r"\1[removed]",
-    ),
-    // e-mail addresses
-    (
-        r#"[^\s@"'<>()\[\]{}|\\,;:/?=&#\u0001]+@(?:[^\s@"'<>()\[\]{}|\\,;:/?=&#!.\u0001]+\.)+[^\s@"'<>()\[\]{}|\\,;:/?=&#!.\d\u0001]{2,}"#,
-        "[e-mail]",
-    ),
-    // name (at) example (dot) org
-    (
-        r"[[:alnum:]._%+-]+\s?[\[({]\s?at\s?[\])}]\s?[[:alnum:]-]+(?:\s?(?:\.|[\[({]\s?dot\s?[\])}])\s?[[:alnum:]-]+)+",
-        "[e-mail]",
-    ),
-    // IPv6: eight groups, or fewer around ::, with a digit somewhere (a::b is code)
-    (
-        r"(?<![[:alnum:]_:.])(?=[a-f:]*\d)(?:(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|(?:[0-9a-f]{1,4}:){1,6}(?::[0-9a-f]{1,4}){1,6}|(?:[0-9a-f]{1,4}:){2,7}:|::[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6})(?![[:alnum:]_:])",
-        "[ip]",
-    ),
-    // IPv4
-    (
-        r"(?<![[:alnum:]_.])(?:(?:25[0-5]|2[0-4]\d|[01]?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|[01]?\d?\d)(?![[:alnum:]_]|\.\d)",
-        "[ip]",
-    ),
-    // +49 170 1234567, +1 (555) 123-4567, +44 (0) 20 7946 0958
-    (
-        r"(?<![[:alnum:]_+])\+ ?\d(?:[ ()./\u00a0-]{0,3}\d){7,14}(?!\d)",
-        "[phone]",
-    ),
-    // 0049 170 1234567
-    (
-        r"(?<![[:alnum:]_.,:/=+-])00[1-9]\d{0,2}[ ()./-]{1,3}\d(?:[ ()./-]{0,2}\d){5,11}(?!\d)",
-        "[phone]",
-    ),
-    // 030 12345678, 0151-23456789, 06221/123456, 020 7946 0958, 01 23 45 67 89
-    (
-        r"(?<![[:alnum:]_.,:/=+-])\(?0[1-9](?:\d{1,4}\)? ?[ /-] ?(?=(?:[ -]?\d){5,9}(?![ -]?\d))\d{2,}(?:[ -]\d{2,}){0,3}|(?:[ .-]\d{2}){4})(?![[:alnum:]_]|[.-]\d)",
-        "[phone]",
-    ),
-    // (555) 123-4567, 555-123-4567, 555.123.4567
-    (
-        r"(?<![[:alnum:]_.,:/=+-])(?:1[ .-])?(?:\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}-\d{3}-\d{4}|\d{3}\.\d{3}\.\d{4})(?![[:alnum:]_]|[.-]\d)",
-        "[phone]",
-    ),
-    // call me at 015112345678
-    (
-        r"(\m(?:tel|telefon|telephone|phone|mobile|mobil|handy|whatsapp|call|sms)[.:]{0,2} ?(?:me |us )?(?:at |on |under )?)\d(?:[ ()./-]{0,2}\d){6,14}(?![[:alnum:]_])",
-        r"\1[phone]",
-    ),
+/// What is looked for in texts for which a cheap condition holds, and what stands in its place.
+struct Step {
+    /// SQL; most texts are not searched at all.
+    when: &'static str,
+    patterns: &'static [(&'static str, &'static str)],
+}
+
+/// In this order.
+const STEPS: [Step; 6] = [
+    Step {
+        when: "strpos(mkx_text, '@') > 0",
+        patterns: &[
+            // the user part of a URL: https://user:password@host
+            (r#"([a-z][a-z0-9+.-]*://)[^\s/?#@"'<>\\\u0001]+@"#, r"\1"),
+            // e-mail addresses
+            (
+                r#"[^\s@"'<>()\[\]{}|\\,;:/?=&#\u0001]+@(?:[^\s@"'<>()\[\]{}|\\,;:/?=&#!.\u0001]+\.)+[^\s@"'<>()\[\]{}|\\,;:/?=&#!.\d\u0001]{2,}"#,
+                "[e-mail]",
+            ),
+        ],
+    },
+    Step {
+        when: "mkx_text ~ '[=:]' AND mkx_text ~* 'token|key|pass|pwd|secret|auth|sig|ses|sid|code|otp'",
+        patterns: &[
+            // parameters that open something: ?token=…, &api_key=…
+            (
+                r#"((?:[?&;#]|\\u0026\u0001)(?:[\w.-]*[_.-])?(?:token|key|apikey|password|passwd|pwd|secret|auth|authorization|signature|sig|session|sid|code|otp)=)[^\s&#"'<>\\\u0001]+"#,
+                r"\1[removed]",
+            ),
+            // the same outside of a URL, where the word leaves no doubt
+            (
+                r#"(\m(?:[\w.-]*[_.-])?(?:token|apikey|api_key|password|passwd|pwd|secret)\s?[=:]\s?)(?!\[removed\])[^\s&#"'<>\\\u0001]+"#,
+                r"\1[removed]",
+            ),
+        ],
+    },
+    Step {
+        when: "mkx_text <> translate(mkx_text, '([{', '')",
+        patterns: &[
+            // name (at) example (dot) org
+            (
+                r"[[:alnum:]._%+-]+\s?[\[({]\s?at\s?[\])}]\s?[[:alnum:]-]+(?:\s?(?:\.|[\[({]\s?dot\s?[\])}])\s?[[:alnum:]-]+)+",
+                "[e-mail]",
+            ),
+        ],
+    },
+    Step {
+        when: "strpos(mkx_text, '::') > 0 OR length(mkx_text) - length(replace(mkx_text, ':', '')) > 6",
+        patterns: &[
+            // IPv6: eight groups, or fewer around ::, with a digit somewhere (a::b is code)
+            (
+                r"(?<![[:alnum:]_:.])(?=[a-f:]*\d)(?:(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|(?:[0-9a-f]{1,4}:){1,6}(?::[0-9a-f]{1,4}){1,6}|(?:[0-9a-f]{1,4}:){2,7}:|::[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6})(?![[:alnum:]_:])",
+                "[ip]",
+            ),
+        ],
+    },
+    Step {
+        when: "length(mkx_text) - length(replace(mkx_text, '.', '')) > 2",
+        patterns: &[
+            // IPv4
+            (
+                r"(?<![[:alnum:]_.])(?:(?:25[0-5]|2[0-4]\d|[01]?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|[01]?\d?\d)(?![[:alnum:]_]|\.\d)",
+                "[ip]",
+            ),
+        ],
+    },
+    Step {
+        when: "length(mkx_text) - length(translate(mkx_text, '0123456789', '')) > 6",
+        patterns: &[
+            // +49 170 1234567, +1 (555) 123-4567, +44 (0) 20 7946 0958
+            (
+                r"(?<![[:alnum:]_+])\+ ?\d(?:[ ()./\u00a0-]{0,3}\d){7,14}(?!\d)",
+                "[phone]",
+            ),
+            // 0049 170 1234567
+            (
+                r"(?<![[:alnum:]_.,:/=+-])00[1-9]\d{0,2}[ ()./-]{1,3}\d(?:[ ()./-]{0,2}\d){5,11}(?!\d)",
+                "[phone]",
+            ),
+            // 030 12345678, 0151-23456789, 06221/123456, 020 7946 0958, 01 23 45 67 89
+            (
+                r"(?<![[:alnum:]_.,:/=+-])\(?0[1-9](?:\d{1,4}\)? ?[ /-] ?(?=(?:[ -]?\d){5,9}(?![ -]?\d))\d{2,}(?:[ -]\d{2,}){0,3}|(?:[ .-]\d{2}){4})(?![[:alnum:]_]|[.-]\d)",
+                "[phone]",
+            ),
+            // (555) 123-4567, 555-123-4567, 555.123.4567
+            (
+                r"(?<![[:alnum:]_.,:/=+-])(?:1[ .-])?(?:\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}-\d{3}-\d{4}|\d{3}\.\d{3}\.\d{4})(?![[:alnum:]_]|[.-]\d)",
+                "[phone]",
+            ),
+            // call me at 015112345678
+            (
+                r"(\m(?:tel|telefon|telephone|phone|mobile|mobil|handy|whatsapp|call|sms)[.:]{0,2} ?(?:me |us )?(?:at |on |under )?)\d(?:[ ()./-]{0,2}\d){6,14}(?![[:alnum:]_])",
+                r"\1[phone]",
+            ),
+        ],
+    },
 ];
 
-/// SQL that scrubs a text. A text without any digit, `@`, `=` or `:` is not searched.
+/// SQL that scrubs a text.
 pub(super) fn text(value: &str) -> String {
-    let scrubbed = PATTERNS
+    STEPS.iter().fold(value.to_owned(), |value, step| {
+        replaced(&value, step.when, step.patterns)
+    })
+}
+
+/// SQL that replaces patterns in a text, one after the other, where `when` holds of `mkx_text`.
+/// OFFSET 0 keeps the planner from computing `value` once for each time that it is named.
+pub(super) fn replaced<S: AsRef<str>>(value: &str, when: &str, patterns: &[(S, S)]) -> String {
+    let replaced = patterns
         .iter()
-        .fold("mkx_text".to_owned(), |text, (pattern, placeholder)| {
+        .fold("mkx_text".to_owned(), |text, (pattern, with)| {
             format!(
                 "regexp_replace({text}, {}, {}, 'gi')",
-                sql::literal(pattern),
-                sql::literal(placeholder)
+                sql::literal(pattern.as_ref()),
+                sql::literal(with.as_ref())
             )
         });
     format!(
-        "(SELECT CASE WHEN mkx_text ~ '[0-9@=:]|at' THEN {scrubbed} ELSE mkx_text END \
-         FROM (SELECT {value} AS mkx_text OFFSET 0) AS mkx_scrub)"
+        "(SELECT CASE WHEN {when} THEN {replaced} ELSE mkx_text END \
+         FROM (SELECT {value} AS mkx_text OFFSET 0) AS mkx_step)"
     )
 }

@@ -1,16 +1,15 @@
 //! EA's hosts become EB's in absolute and protocol-relative URLs.
 
-use crate::sql;
+use super::scrub::replaced;
 
 /// SQL that rewrites the URLs in a text.
 pub(super) fn text(value: &str, hosts: &[(String, String)]) -> String {
-    hosts.iter().fold(value.to_owned(), |value, (ea, eb)| {
-        format!(
-            "regexp_replace({value}, {}, {}, 'gi')",
-            sql::literal(&pattern(ea)),
-            sql::literal(&format!("\\1{eb}"))
-        )
-    })
+    let patterns: Vec<_> = hosts
+        .iter()
+        .map(|(ea, eb)| (pattern(ea), format!("\\1{eb}")))
+        .collect();
+    let when = r"strpos(mkx_text, '//') > 0 OR strpos(mkx_text, E'\\/') > 0";
+    replaced(value, when, &patterns)
 }
 
 /// A URL up to its host, where the host is `host` and not merely contains it. A slash may be
