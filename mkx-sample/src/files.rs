@@ -51,7 +51,14 @@ fn lines<W: Write>(
     files: &mut u64,
 ) -> Result<()> {
     let cannot = |error: postgres::Error| {
-        Failure::peer(format!("cannot write the manifest: {}", cause(&error)))
+        let message = format!("cannot write the manifest: {}", cause(&error));
+        match error.code() {
+            // What a rule says that only the server can judge.
+            Some(code) if ["22", "25", "42"].contains(&&code.code()[..2]) => {
+                Failure::input(message).hint("mend the rules under \"files\" in the policy")
+            }
+            _ => Failure::peer(message),
+        }
     };
     let mut transaction = client
         .build_transaction()

@@ -5,4 +5,5 @@ pub mod fingerprint;
 pub mod generate;
 pub mod postgres_server;
 pub mod site;
+pub mod studio;
 pub mod tool;

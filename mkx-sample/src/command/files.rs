@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mkx_contract::arguments::Common;
+use mkx_contract::guard::database::Mark;
 use mkx_contract::input::Input;
 use mkx_contract::{Answer, Failure, Record, Result, output};
 use rustix::fs::FileType;
@@ -44,6 +45,15 @@ pub struct Files {
 #[derive(Serialize, Deserialize)]
 struct Report {
     ok: bool,
+    site: String,
+    snapshot_at: String,
+    target: Target,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Target {
+    address: String,
+    database: String,
 }
 
 impl Record for Report {
@@ -53,13 +63,18 @@ impl Record for Report {
 impl Files {
     /// Writes the manifest to stdout.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        if !self.no_report && stdin_brings_a_report() {
-            check_report()?;
-        }
+        let report = if !self.no_report && stdin_brings_a_report() {
+            Some(read_report()?)
+        } else {
+            None
+        };
         let site = common.site()?;
         let policy = policy::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
         let endpoint = Endpoint::of(&site.environments.eb, self.to.as_deref())?;
-        let (mut client, _) = sample::open(&endpoint, &site.name)?;
+        let (mut client, mark) = sample::open(&endpoint, &site.name)?;
+        if let Some(report) = report {
+            report.is_about(&endpoint, &mark)?;
+        }
         files::write(&mut client, &policy.files, &mut output::stdout())?;
         Ok(Answer::Yes)
     }
@@ -78,14 +93,43 @@ fn stdin_brings_a_report() -> bool {
         })
 }
 
-fn check_report() -> Result<()> {
+fn read_report() -> Result<Report> {
     let report: Report = Input::open(Path::new("-"))?.document()?;
     if report.ok {
-        Ok(())
+        Ok(report)
     } else {
         Err(Failure::input(
             "cannot write the manifest: the report on stdin says that the run failed",
         )
         .hint("mkx-sample run said why; EB still holds the sample that it held before"))
+    }
+}
+
+impl Report {
+    /// The sample that it reports is the one that EB holds.
+    fn is_about(&self, endpoint: &Endpoint, mark: &Mark) -> Result<()> {
+        let other = |what: String| {
+            Err(Failure::input(format!(
+                "cannot write the manifest: the report on stdin is about {what}"
+            ))
+            .hint("give both commands the same --site and --to"))
+        };
+        if self.site != mark.site {
+            return other(format!("the site \"{}\", not \"{}\"", self.site, mark.site));
+        }
+        let (there, here) = (&self.target, (endpoint.address(), endpoint.database()));
+        if (&there.address, &there.database) != (&here.0, &here.1) {
+            return other(format!(
+                "\"{}\" on {}, not \"{}\" on {}",
+                there.database, there.address, here.1, here.0
+            ));
+        }
+        if self.snapshot_at != mark.created_at {
+            return other(format!(
+                "the sample of {}; EB holds that of {}",
+                self.snapshot_at, mark.created_at
+            ));
+        }
+        Ok(())
     }
 }
