@@ -335,6 +335,25 @@ impl Cluster {
         )
     }
 
+    /// Roles that are in EB's own database and whose sessions can not be ended at the swap.
+    ///
+    /// # Errors
+    /// Exit 4.
+    pub fn unendable(&mut self) -> Result<Vec<String>> {
+        let rows = self
+            .client
+            .query(
+                "SELECT DISTINCT s.usename::text FROM pg_stat_activity s JOIN pg_roles r ON r.oid = s.usesysid
+                 JOIN pg_roles me ON me.rolname = current_user
+                 WHERE s.datname = $1::text AND s.pid <> pg_backend_pid() AND NOT me.rolsuper
+                   AND (r.rolsuper OR NOT (pg_has_role(s.usesysid, 'USAGE')
+                                           OR pg_has_role('pg_signal_backend', 'USAGE')))",
+                &[&self.names.live],
+            )
+            .map_err(|error| self.maintenance.cannot("look around from", &error))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// Ends every session in these databases that the role may end.
     ///
     /// # Errors

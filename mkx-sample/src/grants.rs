@@ -1,6 +1,8 @@
 //! Who may do what in EB: taken from the database that is replaced, and from the site document.
 //! Nothing of EA's privileges comes over.
 
+use std::collections::BTreeMap;
+
 use mkx_contract::site::Grant;
 use mkx_contract::{Failure, Result, voice};
 use postgres::Client;
@@ -23,10 +25,11 @@ pub struct Kept {
     /// Role (nothing: every role), name, value.
     settings: Vec<(Option<String>, String, String)>,
     default_privileges: Vec<String>,
-    objects: Vec<ObjectGrants>,
+    /// Every object, also one that is its owner's alone.
+    objects: BTreeMap<Object, ObjectGrants>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Privileges {
     /// `SELECT, INSERT`.
     names: String,
@@ -35,14 +38,16 @@ struct Privileges {
     may_grant: bool,
 }
 
-#[derive(Debug, Clone)]
+/// Kind (`TABLE`, `SEQUENCE`, `SCHEMA`, `FUNCTION`) and name, as SQL.
+type Object = (String, String);
+
+/// What others than its owner may do with an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct ObjectGrants {
-    /// `TABLE`, `SEQUENCE`, `SCHEMA`, `FUNCTION`.
-    kind: String,
-    /// As SQL.
-    name: String,
+    /// True where everyone lacks what everyone has by default.
+    is_closed: bool,
     /// `SELECT, INSERT`, with columns where they are for columns.
-    privileges: Privileges,
+    grants: Vec<Privileges>,
 }
 
 const DATABASE: &str = "
@@ -83,8 +88,8 @@ FROM defaults, aclexplode(defaclacl)
 WHERE kind IS NOT NULL AND grantee <> defaclrole
 GROUP BY head, kind, grantee, is_grantable";
 
-/// Objects' own privileges (sessions have an empty search path, so that names come whole), but for their owners' and an extension's. Where everyone has none of
-/// what everyone has by default, the first column says so.
+/// Objects' own privileges (sessions have an empty search path, so that names come whole), but for their owners' and an extension's. The
+/// first row of each object has no privileges and says whether everyone lacks the default ones.
 const OBJECTS: &str = "
 WITH spaces AS (SELECT * FROM pg_namespace
                 WHERE nspname <> 'information_schema' AND nspname NOT LIKE 'pg\\_%'),
@@ -103,15 +108,17 @@ objects AS (
   UNION ALL
   SELECT 'FUNCTION', p.oid::regprocedure::text, proacl, proowner, NULL, 'pg_proc'::regclass, p.oid
   FROM pg_proc p JOIN spaces n ON n.oid = pronamespace WHERE prokind IN ('f', 'w')),
-own AS (SELECT * FROM objects o WHERE acl IS NOT NULL AND NOT EXISTS (
+own AS (SELECT * FROM objects o WHERE NOT EXISTS (
           SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'))
-SELECT kind, name, NULL, NULL, false FROM own
-WHERE kind IN ('SCHEMA', 'FUNCTION') AND NOT EXISTS (SELECT FROM aclexplode(acl) WHERE grantee = 0)
+SELECT kind, name, NULL, NULL, false, bool_or(acl IS NOT NULL AND kind IN ('SCHEMA', 'FUNCTION')
+         AND NOT EXISTS (SELECT FROM aclexplode(acl) WHERE grantee = 0)) FROM own GROUP BY kind, name
 UNION ALL
-SELECT kind, name, string_agg(privilege_type || COALESCE(' (' || columns || ')', ''), ', '),
-       CASE WHEN grantee <> 0 THEN pg_get_userbyid(grantee)::text END, is_grantable
+SELECT kind, name,
+       string_agg(privilege_type || COALESCE(' (' || columns || ')', ''), ', ' ORDER BY columns, privilege_type),
+       CASE WHEN grantee <> 0 THEN pg_get_userbyid(grantee)::text END, is_grantable, NULL
 FROM own, aclexplode(acl) WHERE grantee <> owner
-GROUP BY kind, name, grantee, is_grantable";
+GROUP BY kind, name, grantee, is_grantable
+ORDER BY 1, 2, 3 NULLS FIRST, 4";
 
 impl Kept {
     /// Reads them from the database that is to be replaced.
@@ -128,7 +135,7 @@ impl Kept {
         let grants = client.query(DATABASE_GRANTS, &[])?;
         let settings = client.query(SETTINGS, &[])?;
         let defaults = client.query(DEFAULT_PRIVILEGES, &[])?;
-        let objects = client.query(OBJECTS, &[])?;
+        let objects = objects(client)?;
         Ok(Kept {
             database_owner: Some(database.get(0)),
             table_owner: database.get(3),
@@ -140,16 +147,21 @@ impl Kept {
                 .map(|row| (row.get(0), row.get(1), row.get(2)))
                 .collect(),
             default_privileges: defaults.iter().map(|row| row.get(0)).collect(),
-            objects: objects
-                .iter()
-                .map(|row| ObjectGrants {
-                    kind: row.get(0),
-                    name: row.get(1),
-                    privileges: privileges(row, 2),
-                })
-                .collect(),
+            objects,
         })
     }
+}
+
+fn objects(client: &mut Client) -> Result<BTreeMap<Object, ObjectGrants>, postgres::Error> {
+    let mut found = BTreeMap::<Object, ObjectGrants>::new();
+    for row in client.query(OBJECTS, &[])? {
+        let object = found.entry((row.get(0), row.get(1))).or_default();
+        match row.get(5) {
+            Some(is_closed) => object.is_closed = is_closed,
+            None => object.grants.push(privileges(&row, 2)),
+        }
+    }
+    Ok(found)
 }
 
 fn privileges(row: &postgres::Row, at: usize) -> Privileges {
@@ -160,16 +172,30 @@ fn privileges(row: &postgres::Row, at: usize) -> Privileges {
     }
 }
 
-impl Privileges {
-    /// The statement; without names it takes away what everyone has by default.
-    fn statement(&self, object: &str) -> String {
-        if self.names.is_empty() {
-            return format!("REVOKE ALL ON {object} FROM PUBLIC");
+impl ObjectGrants {
+    /// Default privileges may have given what the object did not have.
+    fn put_back(&self, client: &mut Client, (kind, name): &Object, now: &ObjectGrants) {
+        for privileges in &now.grants {
+            let role = privileges.role();
+            keep(client, &format!("REVOKE ALL ON {kind} {name} FROM {role}"));
         }
-        let role = self
-            .role
-            .as_deref()
-            .map_or_else(|| "PUBLIC".into(), identifier);
+        if self.is_closed {
+            keep(client, &format!("REVOKE ALL ON {kind} {name} FROM PUBLIC"));
+        }
+        for privileges in &self.grants {
+            keep(client, &privileges.statement(&format!("{kind} {name}")));
+        }
+    }
+}
+
+impl Privileges {
+    fn role(&self) -> String {
+        let role = self.role.as_deref();
+        role.map_or_else(|| "PUBLIC".into(), identifier)
+    }
+
+    fn statement(&self, object: &str) -> String {
+        let role = self.role();
         let option = if self.may_grant {
             " WITH GRANT OPTION"
         } else {
@@ -251,10 +277,13 @@ impl Privilege<'_> {
     /// # Errors
     /// Exit 4.
     pub fn apply(&self, client: &mut Client, target: &Endpoint) -> Result<()> {
-        for object in &self.kept.objects {
-            if exists(client, target, object)? {
-                let name = format!("{} {}", object.kind, object.name);
-                keep(client, &object.privileges.statement(&name));
+        let now =
+            objects(client).map_err(|error| target.cannot("read the privileges of", &error))?;
+        for (object, before) in &self.kept.objects {
+            if let Some(now) = now.get(object)
+                && now != before
+            {
+                before.put_back(client, object, now);
             }
         }
         let schemas = schemas(client, target)?;
@@ -366,21 +395,6 @@ fn given(grant: &Grant) -> Vec<(&'static str, Vec<&str>)> {
         .into_iter()
         .filter(|(_, privileges): &(_, Vec<&str>)| !privileges.is_empty())
         .collect()
-}
-
-fn exists(client: &mut Client, target: &Endpoint, object: &ObjectGrants) -> Result<bool> {
-    let function = match object.kind.as_str() {
-        "SCHEMA" => "to_regnamespace",
-        "FUNCTION" => "to_regprocedure",
-        _ => "to_regclass",
-    };
-    let row = client
-        .query_one(
-            &format!("SELECT {function}($1::text) IS NOT NULL"),
-            &[&object.name],
-        )
-        .map_err(|error| target.cannot("look for objects of", &error))?;
-    Ok(row.get(0))
 }
 
 fn schemas(client: &mut Client, target: &Endpoint) -> Result<Vec<String>> {

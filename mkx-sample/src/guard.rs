@@ -1,7 +1,7 @@
 //! Before anything is written: EB's database is EB's, and every name that a build needs is free.
 
 use mkx_contract::guard::database::{check_source, check_target};
-use mkx_contract::{Failure, Result};
+use mkx_contract::{Failure, Result, voice};
 use postgres::Client;
 
 use crate::cluster::Cluster;
@@ -36,6 +36,13 @@ pub fn check(site: &str, from: &Endpoint, to: &Endpoint) -> Result<Target> {
         check_target(site, &source, &absent)?;
     }
     cluster.check_names()?;
+    for role in cluster.unendable()? {
+        voice::warn(format!(
+            "sessions of \"{role}\" are in \"{}\", and the role \"{}\" can not end them: the swap will fail while they are there",
+            to.database(),
+            to.role()
+        ));
+    }
     Ok(Target { cluster, live })
 }
 

@@ -7,6 +7,7 @@ use mkx_contract::Record;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::choice::Choice;
 use crate::copy::CopiedTable;
 use crate::endpoint::Endpoint;
 use crate::progress::Phase;
@@ -95,6 +96,20 @@ pub struct Sampled {
     pub seed: String,
     /// Names that came in any case.
     pub include: Vec<String>,
+    /// The newest so many rows of each owner, where that was asked for.
+    pub cap: Option<u64>,
+}
+
+impl Sampled {
+    /// Of what was asked for.
+    pub fn of(choice: &Choice) -> Sampled {
+        Sampled {
+            percent: choice.percent,
+            seed: choice.seed.clone(),
+            include: choice.include.clone(),
+            cap: choice.cap,
+        }
+    }
 }
 
 /// Rows of the root table.

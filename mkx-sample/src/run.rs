@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::build::{Build, Folder};
 use crate::catalog::Catalog;
+use crate::choice::Choice;
 use crate::cluster::Cluster;
 use crate::copy::CopiedTable;
 use crate::endpoint::Endpoint;
@@ -21,7 +22,7 @@ use crate::password::{self, DevelopmentPassword};
 use crate::policy::{PolicyFile, check};
 use crate::progress::{Phases, milliseconds};
 use crate::report::{Place, Report, Roots, Sampled};
-use crate::selection::Selection;
+use crate::selection::{Selection, select};
 use crate::sequences::{self, Sequence};
 use crate::source::{Settings, Source};
 use crate::transform::Context;
@@ -43,7 +44,7 @@ pub struct Run<'a> {
     /// EB.
     pub to: Endpoint,
     /// How to choose.
-    pub choice: Sampled,
+    pub choice: Choice,
     /// Sessions side by side.
     pub jobs: usize,
     /// Whether to keep an untouched copy for `reset`.
@@ -88,7 +89,7 @@ impl Run<'_> {
         let detail = json!({
             "source": Place::of(from),
             "target": Place::of(to),
-            "sample": self.choice,
+            "sample": Sampled::of(&self.choice),
         });
         let journal = Journal::at(&self.site.state_directory);
         let step = journal.begin(STEP, EnvironmentName::Eb, detail)?;
@@ -144,7 +145,10 @@ impl Run<'_> {
         let catalog = Catalog::read(&mut source.client)?;
         check::ensure(&mut source.client, &catalog, self.policy)?;
         let sequences = sequences::read(&mut source.client, &self.from)?;
-        let selection = phases.run("select", || self.select(&mut source, &catalog))?;
+        let context = Context::new(self.site, &self.policy.email_domain);
+        let selection = phases.run("select", || {
+            select(&mut source, &catalog, self.policy, &self.choice, &context)
+        })?;
         Ok(Ready {
             source,
             catalog,
@@ -280,7 +284,7 @@ impl Run<'_> {
             duration_ms: milliseconds(since.elapsed()),
             source: Place::of(&self.from),
             target: Place::of(&self.to),
-            sample: self.choice.clone(),
+            sample: Sampled::of(&self.choice),
             roots: Roots::of(&ready.selection),
             rows: tables.iter().map(|table| table.rows).sum(),
             rows_in_source: tables.iter().map(|table| table.rows_in_source).sum(),
@@ -294,41 +298,5 @@ impl Run<'_> {
             pristine_database: is_kept.then(|| Names::of(&self.to.database()).pristine),
             removed_leftovers: outcome.removed_leftovers,
         }
-    }
-
-    /// Every row of every table, as it is.
-    fn select(&self, source: &mut Source, catalog: &Catalog) -> Result<Selection> {
-        let mut tables = Vec::new();
-        for table in catalog.tables.values() {
-            let rows = source.count(
-                &format!("SELECT count(*) FROM {}", table.from_sql()),
-                "count rows",
-            )?;
-            let columns: Vec<String> = table
-                .written_columns()
-                .map(|column| column.name.clone())
-                .collect();
-            tables.push(crate::selection::TableCopy {
-                table: table.name.clone(),
-                selects: vec![format!(
-                    "SELECT {} FROM {}",
-                    crate::sql::identifiers(&columns),
-                    table.from_sql()
-                )],
-                columns,
-                rows,
-                rows_in_source: rows,
-            });
-        }
-        Ok(Selection {
-            roots_total: 0,
-            roots_eligible: 0,
-            roots_sampled: 0,
-            roots_added: 0,
-            roots_stubs: 0,
-            tables,
-            edges: Vec::new(),
-            coverage: Vec::new(),
-        })
     }
 }

@@ -69,7 +69,10 @@ fn rename(cluster: &mut Cluster, renames: &[Rename], comment: Option<&str>) -> R
                 cluster.live.address(),
                 cause(&error)
             ))
-            .hint("the old database is as it was; sessions of a superuser can only be ended by one")
+            .hint(format!(
+                "it is as it was; to let the role end the application's sessions: GRANT pg_signal_backend TO {}; a superuser's only a superuser can end",
+                identifier(&cluster.live.role())
+            ))
         })
     })
 }

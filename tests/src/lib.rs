@@ -4,6 +4,8 @@
 pub mod fingerprint;
 pub mod generate;
 pub mod postgres_server;
+pub mod shop;
 pub mod site;
 pub mod studio;
 pub mod tool;
+pub mod tunnel;

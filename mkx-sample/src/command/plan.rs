@@ -1,6 +1,6 @@
 //! `mkx-sample plan`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mkx_contract::arguments::Common;
@@ -80,6 +80,15 @@ impl ChoiceArguments {
 }
 
 impl PlanVerb {
+    /// The plan of a run with these arguments.
+    pub fn new(choice: &ChoiceArguments, from: Option<&str>, policy: Option<&Path>) -> PlanVerb {
+        PlanVerb {
+            choice: choice.clone(),
+            from: from.map(str::to_owned),
+            policy: policy.map(Path::to_owned),
+        }
+    }
+
     /// Writes the plan to stdout and its table to stderr.
     pub fn run(&self, common: &Common) -> Result<Answer> {
         let site = common.site()?;

@@ -7,15 +7,16 @@ use clap::Args;
 use mkx_contract::arguments::Common;
 use mkx_contract::{Answer, Failure, Result, output, voice};
 
+use crate::command::plan::{ChoiceArguments, PlanVerb};
 use crate::endpoint::Endpoint;
 use crate::policy::PolicyFile;
-use crate::report::Sampled;
 use crate::run;
 
 const EXAMPLES: &str = "\
 Examples:
   mkx-sample run                                             EB holds a fresh sample, as the site says
   mkx-sample run --percent 20 --include alice > report.json  more of it, and alice in any case
+  mkx-sample run --dry-run                                   which rows would come, and why
   mkx-sample run | mkx-sample files | mkx-vault sync         the files that EB refers to as well
 
 EB's new database is built beside the old one; the application is cut off only for the moment of
@@ -27,6 +28,9 @@ the target is not EB · 130 interrupted, EB is as it was.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Run {
+    #[command(flatten)]
+    choice: ChoiceArguments,
+
     /// EA's database, a libpq URL without password [default: the site's]
     #[arg(long, value_name = "URL")]
     from: Option<String>,
@@ -39,22 +43,14 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 
-    /// Per cent of users [default: the site's]
-    #[arg(long, value_name = "NUMBER")]
-    percent: Option<f64>,
-
-    /// The same seed chooses the same users [default: the site's]
-    #[arg(long, value_name = "TEXT")]
-    seed: Option<String>,
-
-    /// A user who comes in any case; may be given several times
-    #[arg(long, value_name = "HANDLE")]
-    include: Vec<String>,
-
     /// Tables that are copied, and indexes that are built, side by side
     #[arg(long, value_name = "NUMBER", default_value_t = 2,
           value_parser = clap::value_parser!(u8).range(1..=32))]
     jobs: u8,
+
+    /// Say what would come, as `mkx-sample plan` does, and change nothing
+    #[arg(long)]
+    dry_run: bool,
 
     /// Keep no untouched copy for `mkx-sample reset`; it takes as much disk as the sample
     #[arg(long)]
@@ -68,19 +64,16 @@ pub struct Run {
 impl Run {
     /// Runs, and prints the report.
     pub fn run(&self, common: &Common) -> Result<Answer> {
+        if self.dry_run {
+            let plan = PlanVerb::new(&self.choice, self.from.as_deref(), self.policy.as_deref());
+            return plan.run(common);
+        }
         let site = common.site()?;
         let policy = PolicyFile::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
         let run = run::Run {
             from: Endpoint::of(&site.environments.ea, self.from.as_deref())?,
             to: Endpoint::of(&site.environments.eb, self.to.as_deref())?,
-            choice: Sampled {
-                percent: self.percent.unwrap_or(site.sample.percent),
-                seed: self
-                    .seed
-                    .clone()
-                    .unwrap_or_else(|| site.sample.seed.clone()),
-                include: self.include.clone(),
-            },
+            choice: self.choice.choice(&site.sample)?,
             site: &site,
             policy: &policy,
             jobs: self.jobs.into(),

@@ -1,0 +1,190 @@
+//! Whatever ends a run in the middle, EB is as it was, and the next run cleans up and succeeds.
+
+use mkx_tests::fingerprint::{Fingerprint, fingerprint};
+use mkx_tests::shop;
+use mkx_tests::site::{DATABASE, Site};
+use mkx_tests::tool::{Running, Tool};
+use mkx_tests::tunnel::Tunnel;
+use std::time::Duration;
+
+/// The phases of a run that change something, in order.
+const PHASES: [&str; 7] = [
+    "clean", "schema", "copy", "indexes", "finish", "verify", "pristine",
+];
+
+fn run(site: &Site) -> Tool {
+    shop::sample(site, &["run", "--percent", "100"])
+}
+
+/// A site whose EB holds a sample that a developer has worked on.
+fn filled() -> Site {
+    let site = shop::open();
+    run(&site).run().expect_code(0);
+    site.eb
+        .client(DATABASE)
+        .batch_execute(
+            "DELETE FROM shop.orders WHERE id % 2 = 0; CREATE TABLE public.mine (id int)",
+        )
+        .unwrap();
+    site
+}
+
+/// EB's database: its number and content.
+fn eb(site: &Site) -> (u32, Fingerprint) {
+    let mut client = site.eb.client(DATABASE);
+    let row = client
+        .query_one(
+            "SELECT oid FROM pg_database WHERE datname = current_database()",
+            &[],
+        )
+        .unwrap();
+    (row.get(0), fingerprint(&mut client).unwrap())
+}
+
+fn databases(site: &Site) -> Vec<String> {
+    site.eb
+        .client("postgres")
+        .query(
+            "SELECT datname::text FROM pg_database WHERE datname LIKE 'makapix%' ORDER BY 1",
+            &[],
+        )
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect()
+}
+
+#[track_caller]
+fn check_next_run_succeeds(site: &Site) {
+    let ea = fingerprint(&mut site.ea.client(DATABASE)).unwrap();
+    let finished = run(site).run().expect_code(0);
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(report["ok"], true);
+    assert_eq!(databases(site), ["makapix", "makapix_mkx_pristine"]);
+    assert!(!site.path("state/sample-run").exists());
+    assert_eq!(fingerprint(&mut site.ea.client(DATABASE)).unwrap(), ea);
+}
+
+#[track_caller]
+fn started(site: &Site, phase: &str) -> Running {
+    let mut running = run(site).spawn();
+    let phase = format!("phase {phase}");
+    assert!(running.wait_for_stderr(&phase), "{}", running.stderr());
+    running
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_eb_as_it_was() {
+    let site = filled();
+    let before = eb(&site);
+    for (at, phase) in PHASES.into_iter().enumerate() {
+        for delay in [0, 60 + 40 * at as u64] {
+            let running = started(&site, phase);
+            std::thread::sleep(Duration::from_millis(delay));
+            let said = running.kill().stderr;
+            assert!(!said.contains("phase swap"), "{said}");
+            assert_eq!(eb(&site), before, "killed in phase {phase}");
+        }
+    }
+    check_next_run_succeeds(&site);
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_swaps_leaves_the_old_or_the_new() {
+    let site = filled();
+    for delay in [0, 5, 15, 40] {
+        site.eb
+            .client(DATABASE)
+            .batch_execute("CREATE TABLE IF NOT EXISTS public.mine (id int)")
+            .unwrap();
+        let old = eb(&site);
+        let running = started(&site, "swap");
+        std::thread::sleep(Duration::from_millis(delay));
+        running.kill();
+        let now = eb(&site);
+        if now.0 == old.0 {
+            assert_eq!(now, old);
+        } else {
+            assert!(!now.1.contains_key("public.mine"));
+            assert_eq!(now.1["shop.orders"].0, 6000);
+        }
+    }
+    check_next_run_succeeds(&site);
+    shop::sample(&site, &["reset"]).run().expect_code(0);
+    assert_eq!(eb(&site).1["shop.orders"].0, 6000);
+}
+
+#[test]
+fn a_reset_that_is_killed_leaves_the_old_or_the_pristine() {
+    let site = filled();
+    let old = eb(&site);
+    for phase in ["clean", "copy", "swap"] {
+        let mut running = shop::sample(&site, &["reset"]).spawn();
+        assert!(running.wait_for_stderr(&format!("phase {phase}")));
+        running.kill();
+        let now = eb(&site);
+        assert!(
+            now == old || now.1["shop.orders"].0 == 6000,
+            "killed in phase {phase}"
+        );
+    }
+    shop::sample(&site, &["reset"]).run().expect_code(0);
+    assert_eq!(databases(&site), ["makapix", "makapix_mkx_pristine"]);
+    assert_eq!(eb(&site).1["shop.orders"].0, 6000);
+}
+
+#[test]
+fn ctrl_c_cleans_up_and_says_130() {
+    let site = filled();
+    let before = eb(&site);
+    for phase in ["schema", "copy", "indexes", "verify"] {
+        let mut running = started(&site, phase);
+        std::thread::sleep(Duration::from_millis(30));
+        running.interrupt();
+        let finished = running.wait().expect_code(130);
+        assert_eq!(finished.stdout, "");
+        assert_eq!(eb(&site), before, "interrupted in phase {phase}");
+        assert_eq!(databases(&site), ["makapix", "makapix_mkx_pristine"]);
+    }
+    check_next_run_succeeds(&site);
+}
+
+#[test]
+fn a_server_that_restarts_leaves_eb_as_it_was() {
+    let site = filled();
+    let before = eb(&site);
+    for server in [&site.ea, &site.eb] {
+        for phase in ["schema", "copy", "indexes"] {
+            let running = started(&site, phase);
+            server.restart_immediate();
+            let finished = running.wait();
+            // a phase that is over before the server went may not have missed it
+            if finished.code != 0 {
+                assert_eq!(finished.code, 4, "{}", finished.stderr);
+                assert_eq!(eb(&site), before, "restarted in phase {phase}");
+            }
+        }
+    }
+    check_next_run_succeeds(&site);
+}
+
+#[test]
+fn a_connection_that_is_cut_leaves_eb_as_it_was() {
+    let site = filled();
+    let before = eb(&site);
+    let (ea, eb_port) = (site.ea.port(), site.eb.port());
+    for (flag, role, port) in [("--from", "mkx_reader", ea), ("--to", "owner", eb_port)] {
+        let tunnel = Tunnel::to(port);
+        let url = format!("postgresql://{role}@127.0.0.1:{}/{DATABASE}", tunnel.port());
+        let mut running = run(&site).args([flag, &url]).spawn();
+        assert!(
+            running.wait_for_stderr("phase copy"),
+            "{}",
+            running.stderr()
+        );
+        tunnel.cut();
+        running.wait().expect_code(4);
+        assert_eq!(eb(&site), before);
+    }
+    check_next_run_succeeds(&site);
+}

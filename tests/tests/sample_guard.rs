@@ -1,0 +1,191 @@
+//! Every attempt to aim the writing end of `mkx-sample` at production, or at what is not ours, ends
+//! in exit 5 with nothing touched.
+
+use std::collections::BTreeMap;
+
+use mkx_tests::fingerprint::{Fingerprint, fingerprint};
+use mkx_tests::postgres_server::PostgresServer;
+use mkx_tests::shop;
+use mkx_tests::site::{DATABASE, Site};
+use mkx_tests::tunnel::Tunnel;
+
+/// Databases with their numbers, comments and content.
+type Everything = BTreeMap<String, (u32, Option<String>, Option<Fingerprint>)>;
+
+fn everything(server: &PostgresServer) -> Everything {
+    let rows = server
+        .client("postgres")
+        .query(
+            "SELECT datname::text, oid, shobj_description(oid, 'pg_database'), datallowconn FROM pg_database",
+            &[],
+        )
+        .unwrap();
+    rows.iter()
+        .map(|row| {
+            let name: String = row.get(0);
+            let content = row
+                .get::<_, bool>(3)
+                .then(|| fingerprint(&mut server.client(&name)).unwrap());
+            (name, (row.get(1), row.get(2), content))
+        })
+        .collect()
+}
+
+#[track_caller]
+fn check_refused(site: &Site, arguments: &[&str], expected: &str) {
+    let before = (everything(&site.ea), everything(&site.eb));
+    let journal = std::fs::read(site.path("state/journal.jsonl")).ok();
+    let finished = shop::sample(site, arguments).run().expect_code(5);
+    assert!(finished.stderr.contains(expected), "{}", finished.stderr);
+    assert_eq!(finished.stdout, "");
+    assert!((everything(&site.ea), everything(&site.eb)) == before);
+    assert_eq!(
+        std::fs::read(site.path("state/journal.jsonl")).ok(),
+        journal
+    );
+}
+
+#[test]
+fn production_is_never_written_to_by_whatever_address() {
+    let site = shop::open();
+    let port = site.ea.port();
+    let tunnel = Tunnel::to(port);
+    let standby = site.ea.standby();
+    let socket = site.ea.socket_directory().display();
+    for url in [
+        format!("postgresql://owner@127.0.0.1:{port}/{DATABASE}"),
+        format!("postgresql://owner@localhost:{port}/{DATABASE}"),
+        format!("postgresql://postgres@localhost:{port}/{DATABASE}?hostaddr=127.0.0.1"),
+        format!("postgresql://owner@/{DATABASE}?host={socket}&port={port}"),
+        format!("postgresql://owner@127.0.0.1:{}/{DATABASE}", tunnel.port()),
+        standby.url_without_password("owner", DATABASE),
+    ] {
+        check_refused(
+            &site,
+            &["run", "--to", &url],
+            "it is the database that the sample is read from",
+        );
+        check_refused(
+            &site,
+            &["reset", "--to", &url],
+            "it is not a sample of this site",
+        );
+    }
+}
+
+#[test]
+fn a_standby_is_no_target() {
+    let site = shop::open();
+    let standby = site.eb.standby();
+    let url = standby.url_without_password("owner", DATABASE);
+    check_refused(&site, &["run", "--to", &url], "it is a standby");
+}
+
+#[test]
+fn swapped_ends_are_refused_before_and_after_the_first_run() {
+    let site = shop::open();
+    let ea = site.ea.url_without_password("owner", DATABASE);
+    let eb = site.eb.url_without_password("owner", DATABASE);
+    let swapped = ["run", "--from", &eb, "--to", &ea];
+    check_refused(
+        &site,
+        &swapped,
+        "nothing says that they are a sample of ours",
+    );
+    shop::sample(&site, &["run", "--percent", "100"])
+        .run()
+        .expect_code(0);
+    check_refused(&site, &swapped, "it is a development sample itself");
+}
+
+#[test]
+fn someone_elses_tables_are_kept() {
+    let site = shop::open();
+    site.eb
+        .client(DATABASE)
+        .batch_execute("CREATE TABLE notes AS SELECT 'of a colleague' AS note")
+        .unwrap();
+    check_refused(&site, &["run"], "it holds 1 tables and other objects");
+}
+
+#[test]
+fn someone_elses_functions_are_kept() {
+    let site = shop::open();
+    site.eb
+        .client(DATABASE)
+        .batch_execute("CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        .unwrap();
+    check_refused(&site, &["run"], "it holds 1 tables and other objects");
+}
+
+#[test]
+fn another_sites_sample_is_kept() {
+    let site = shop::open();
+    let mark = r#"{"mkx":"sample","site":"bakery","environment":"eb","created_at":"2026-01-01T00:00:00Z"}"#;
+    site.eb
+        .client(DATABASE)
+        .batch_execute(&format!("COMMENT ON DATABASE {DATABASE} IS '{mark}'"))
+        .unwrap();
+    check_refused(
+        &site,
+        &["run"],
+        "it holds the sample of another site, \"bakery\"",
+    );
+}
+
+#[test]
+fn a_mark_on_production_does_not_make_it_a_target() {
+    let site = shop::open();
+    let mark = r#"{"mkx":"sample","site":"makapix","environment":"eb","created_at":"2026-01-01T00:00:00Z"}"#;
+    site.ea
+        .client(DATABASE)
+        .batch_execute(&format!("COMMENT ON DATABASE {DATABASE} IS '{mark}'"))
+        .unwrap();
+    let ea = site.ea.url_without_password("owner", DATABASE);
+    check_refused(
+        &site,
+        &["run", "--to", &ea],
+        "it is a development sample itself",
+    );
+    let eb = site.eb.url_without_password("owner", DATABASE);
+    check_refused(
+        &site,
+        &["run", "--from", &eb, "--to", &eb],
+        "it is the database that the sample is read from",
+    );
+}
+
+#[test]
+fn a_database_that_only_has_the_name_of_a_leftover_is_kept() {
+    let site = shop::open();
+    for name in [
+        "makapix_mkx_build",
+        "makapix_mkx_pristine",
+        "makapix_mkx_old",
+    ] {
+        site.eb.create_database(name);
+        site.eb
+            .client(name)
+            .batch_execute("CREATE TABLE notes AS SELECT 'of a colleague' AS note")
+            .unwrap();
+        check_refused(&site, &["run"], "a database that is not ours has it");
+        site.eb
+            .client("postgres")
+            .batch_execute(&format!("DROP DATABASE {name}"))
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_password_among_the_arguments_is_refused_and_not_repeated() {
+    let site = shop::open();
+    let url = format!(
+        "postgresql://owner:hunter2@127.0.0.1:{}/{DATABASE}",
+        site.eb.port()
+    );
+    let finished = shop::sample(&site, &["run", "--to", &url])
+        .run()
+        .expect_code(2);
+    assert!(finished.stderr.contains("must not hold the password"));
+    assert!(!finished.stderr.contains("hunter2"));
+}
