@@ -16,6 +16,9 @@ use crate::sql;
 /// A column with more distinct values than this is no enum.
 const MOST_VALUES: usize = 25;
 
+/// Numbers with more distinct values than this count something.
+const MOST_NUMBERS: usize = 8;
+
 /// Rows looked at where a table was never analysed.
 const LOOKED_AT: usize = 10_000;
 
@@ -71,21 +74,26 @@ fn of_table(node: &Node, session: &mut Session) -> Result<Census> {
             .map(|column| (column, BTreeSet::new()))
             .collect(),
     };
+    let is_declared = node.policy.coverage.is_some();
     session.each(node, &query, |row| {
         census.rows += u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
         if row.get(1) {
             for (at, (_, values)) in census.values.iter_mut().enumerate() {
                 let value: Option<&str> = row.get(at + 2);
-                if values.len() <= MOST_VALUES {
+                if is_declared || values.len() <= MOST_VALUES {
                     values.insert(value.map(str::to_owned));
                 }
             }
         }
     })?;
-    let is_declared = node.policy.coverage.is_some();
-    census
-        .values
-        .retain(|(_, values)| is_declared || values.len() <= MOST_VALUES);
+    census.values.retain(|(name, values)| {
+        let is_number = node
+            .table
+            .column(name)
+            .is_some_and(|column| column.base_type.starts_with("int"));
+        let most = if is_number { MOST_NUMBERS } else { MOST_VALUES };
+        is_declared || values.len() <= most
+    });
     Ok(census)
 }
 

@@ -11,6 +11,7 @@ pub mod closure;
 pub mod cluster;
 pub mod command;
 pub mod copy;
+pub mod coverage;
 pub mod dump;
 pub mod endpoint;
 pub mod extract;

@@ -9,6 +9,7 @@ use crate::catalog::{Catalog, TableName};
 use crate::census::{Census, census};
 use crate::choice::{Choice, Chosen, choose};
 use crate::closure::{self, Graph, Session, Sets};
+use crate::coverage::cover;
 use crate::extract;
 use crate::policy::{Edge, Policy};
 use crate::source::Source;
@@ -106,12 +107,14 @@ pub fn select(
         let chosen = follow(&graph, &policy, choice, &mut sets, &mut session);
         let census = census.join().expect("the census does not panic");
         let (chosen, census) = (chosen?, census?);
+        let coverage = cover(&graph, &mut sets, &mut session, &census, context)?;
         closure::stubs(&graph, &mut sets, &mut session)?;
         Finding {
             graph: &graph,
             sets: &sets,
             context,
             census: &census,
+            coverage,
         }
         .finish(&mut session, &chosen)
     })
@@ -142,6 +145,7 @@ struct Finding<'a> {
     sets: &'a Sets,
     context: &'a Context,
     census: &'a [Census],
+    coverage: Vec<CoverageAdded>,
 }
 
 impl Finding<'_> {
@@ -156,7 +160,7 @@ impl Finding<'_> {
             roots_stubs: root.stubs[0].len() as u64,
             tables: Vec::new(),
             edges: Vec::new(),
-            coverage: Vec::new(),
+            coverage: self.coverage.clone(),
         };
         for (at, node) in self.graph.nodes.iter().enumerate() {
             let survey = survey(self.graph, self.sets, session, at)?;

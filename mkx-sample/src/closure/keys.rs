@@ -238,6 +238,17 @@ impl Keys {
         }
     }
 
+    /// Adds a key from its text; what is no such key adds nothing.
+    pub fn push_text(&mut self, text: &str) {
+        match self {
+            Keys::Int(keys) => keys.extend(text.parse::<i64>()),
+            Keys::Uuid(keys) => {
+                keys.extend(u128::from_str_radix(&text.replace('-', ""), 16));
+            }
+            Keys::Text(keys) => keys.push(text.into()),
+        }
+    }
+
     /// Brings the set into order after [`Keys::push`].
     pub fn settle(&mut self) {
         fn settle<T: Ord>(keys: &mut Vec<T>) {

@@ -17,10 +17,10 @@ mod up;
 
 pub use condition::{contains, of_policy, owned, unrequired};
 pub use down::own_rows;
-pub use graph::{Extent, Graph, Link, Node, Pointer, Up};
+pub use graph::{Extent, Graph, Link, Node, Pointer, Up, drops};
 pub use keys::{Form, Key, Keys, columns_of};
 pub use query::Session;
-pub use reference::applied;
+pub use reference::{applied, holds};
 pub use sets::{Batch, Rows, Sets, Which};
 pub use up::{by_identity, include, pin, stubs};
 

@@ -4,8 +4,8 @@
 
 use super::ROW;
 use super::condition::of_policy;
-use super::graph::{Extent, Graph, Pointer};
-use super::keys::Form;
+use super::graph::{Extent, Graph, Node, Pointer};
+use super::keys::{Form, Key};
 use super::sets::{Sets, Which};
 use crate::catalog::Column;
 use crate::policy::Otherwise;
@@ -142,18 +142,8 @@ fn member(
         _ => (format!("({value})::text"), None),
     };
     let found = match parent.extent {
-        Extent::Complete => {
-            let target = format!("target.{}", sql::identifier(&pointer.policy.key));
-            let target = if matches!(key.form(), Form::Int | Form::Uuid) {
-                target
-            } else {
-                format!("{target}::text")
-            };
-            format!(
-                "EXISTS (SELECT FROM {} AS target WHERE {target} = {value})",
-                parent.table.from_sql()
-            )
-        }
+        _ if which == Which::Source => in_source(pointer, parent, key, &value),
+        Extent::Complete => in_source(pointer, parent, key, &value),
         Extent::Empty => "FALSE".into(),
         Extent::Held | Extent::Leaf => {
             let keys = sets.keys(pointer.parent, pointer.key, which);
@@ -164,6 +154,30 @@ fn member(
         Some(condition) => format!("CASE WHEN {condition} THEN {found} ELSE FALSE END"),
         None => found,
     }
+}
+
+/// SQL: the source has a row of the target with this value.
+fn in_source(pointer: &Pointer, parent: &Node, key: &Key, value: &str) -> String {
+    let name = sql::identifier(&pointer.policy.key);
+    let cast = if matches!(key.form(), Form::Int | Form::Uuid) {
+        ""
+    } else {
+        "::text"
+    };
+    format!(
+        "EXISTS (SELECT FROM {} AS target WHERE target.{name}{cast} = {value})",
+        parent.table.from_sql()
+    )
+}
+
+/// The scalar value as text, where it is such a reference.
+pub fn text(graph: &Graph, pointer: &Pointer) -> Option<String> {
+    let column = column(graph, pointer).filter(|column| holder(column) == Holder::Scalar)?;
+    let value = value(column);
+    Some(match &pointer.policy.when {
+        Some(when) => format!("CASE WHEN {} THEN {value}::text END", of_policy(when)),
+        None => format!("{value}::text"),
+    })
 }
 
 fn column<'g>(graph: &'g Graph, pointer: &Pointer) -> Option<&'g Column> {

@@ -26,6 +26,8 @@ pub enum Which {
     Whole,
     /// All that come.
     Any,
+    /// All that the source has.
+    Source,
 }
 
 /// Rows of every table.
@@ -63,7 +65,7 @@ impl Sets {
         match which {
             Which::Owned => rows.owned[key].clone(),
             Which::Whole => rows.owned[key].union(&rows.extra[key]),
-            Which::Any => rows.owned[key]
+            Which::Any | Which::Source => rows.owned[key]
                 .union(&rows.extra[key])
                 .union(&rows.stubs[key]),
         }

@@ -4,9 +4,10 @@ use mkx_contract::Result;
 
 use super::ROW;
 use super::condition::{of_policy, owned, owners};
-use super::graph::{Extent, Graph, Link, Up};
+use super::graph::{Extent, Graph, Link, Up, drops};
 use super::keys::{Form, Key, Keys, columns_of};
 use super::query::Session;
+use super::reference;
 use super::sets::{Batch, Sets, Which, add, without};
 use crate::policy::Edge;
 
@@ -64,7 +65,11 @@ pub fn include(
                 look(graph, &mut sets.wanted, session, at, &tail, &links)?;
             }
         }
-        new = graph.nodes.iter().map(|node| node.keys[0].none()).collect();
+        let mut more: Vec<Keys> = graph.nodes.iter().map(|node| node.keys[0].none()).collect();
+        for (at, rows) in new.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
+            include_referred(graph, sets, session, at, rows, &mut more)?;
+        }
+        new = more;
         for (at, link) in graph.links.iter().enumerate() {
             if link.up == Up::Include && graph.nodes[link.parent].extent == Extent::Held {
                 let whole = sets.keys(link.parent, link.key, Which::Whole);
@@ -80,6 +85,50 @@ pub fn include(
             return Ok(());
         }
     }
+}
+
+/// A reference that drops its row, in one that came whole for another reason than its owner and
+/// can not lose it, brings what it refers to.
+fn include_referred(
+    graph: &Graph,
+    sets: &mut Sets,
+    session: &mut Session,
+    at: usize,
+    rows: &Keys,
+    new: &mut [Keys],
+) -> Result<()> {
+    let node = &graph.nodes[at];
+    for pointer in graph.references_of(at) {
+        let column = node.table.column(&pointer.policy.column);
+        let must_hold = drops(pointer.policy) && column.is_some_and(|column| !column.is_nullable);
+        let parent = &graph.nodes[pointer.parent];
+        let Some(text) =
+            reference::text(graph, pointer).filter(|_| must_hold && parent.extent == Extent::Held)
+        else {
+            continue;
+        };
+        let key = &parent.keys[pointer.key];
+        let mut wanted = key.none();
+        let tail = by_identity(graph, at, rows);
+        session.each(node, &format!("SELECT {text} {tail}"), |row| {
+            if let Some(text) = row.get(0) {
+                wanted.push_text(text);
+            }
+        })?;
+        wanted.settle();
+        let wanted = wanted.without(&sets.keys(pointer.parent, pointer.key, Which::Whole));
+        let condition = key.joins(&wanted, &key.sql_columns(ROW));
+        let tail = format!(
+            "FROM {} AS {ROW} WHERE {condition}",
+            parent.table.from_sql()
+        );
+        let found = session.rows(parent, ROW, &tail)?;
+        let known = &sets.rows[pointer.parent];
+        let found = without(&without(&found, &known.owned), &known.extra);
+        new[pointer.parent].add(&found[0]);
+        add(&mut sets.rows[pointer.parent].extra, &found);
+    }
+    Ok(())
 }
 
 /// Adds the stubs that rows that come whole want, and the stubs that stubs can not be without.

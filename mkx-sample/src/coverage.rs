@@ -1,0 +1,262 @@
+//! Coverage: every value that an enum-like column has in EA occurs in EB.
+//!
+//! What the sample misses is brought by the cheapest row that carries it: one whose own references
+//! are there already, else one that brings few others. It comes whole and owns nothing.
+
+use std::collections::BTreeSet;
+
+use mkx_contract::{Result, voice};
+
+use crate::catalog::Column;
+use crate::census::{Census, Value};
+use crate::closure::{
+    self, Batch, Extent, Graph, Keys, Link, Node, ROW, Session, Sets, Up, Which, by_identity,
+    columns_of, of_policy, owned,
+};
+use crate::extract::anonymised;
+use crate::selection::CoverageAdded;
+use crate::sql;
+use crate::transform::Context;
+
+/// Values that do not occur yet, for the columns of one table.
+type Missing<'g> = Vec<(&'g Column, BTreeSet<Value>)>;
+
+/// Adds the rows that are missing, and what they include; tables that refer to others first, for
+/// what they bring may carry what those miss.
+///
+/// # Errors
+/// As [`Session::each`].
+pub fn cover(
+    graph: &Graph,
+    sets: &mut Sets,
+    session: &mut Session,
+    census: &[Census],
+    context: &Context,
+) -> Result<Vec<CoverageAdded>> {
+    let mut added = Vec::new();
+    for at in graph.order.iter().rev().flatten().copied() {
+        let table = Table { graph, at, context };
+        let missing = table.missing(sets, session, &census[at])?;
+        if missing.is_empty() {
+            continue;
+        }
+        let (rows, report) = table.cheapest(sets, session, &missing)?;
+        added.extend(report);
+        let mut new: Vec<Keys> = graph.nodes.iter().map(|node| node.keys[0].none()).collect();
+        new[at] = rows[0].clone();
+        for (keys, more) in sets.rows[at].extra.iter_mut().zip(&rows) {
+            keys.add(more);
+        }
+        closure::include(graph, sets, session, Some(new))?;
+    }
+    Ok(added)
+}
+
+struct Table<'a> {
+    graph: &'a Graph<'a>,
+    at: usize,
+    context: &'a Context,
+}
+
+impl<'a> Table<'a> {
+    fn node(&self) -> &'a Node<'a> {
+        &self.graph.nodes[self.at]
+    }
+
+    /// The value as EB would have it, as text.
+    fn seen(&self, column: &Column) -> Result<String> {
+        let node = self.node();
+        let value = anonymised(node.table, node.policy, column, self.context)?;
+        Ok(format!("({value})::text"))
+    }
+
+    /// What the rows that come whole do not show.
+    fn missing(&self, sets: &Sets, session: &mut Session, census: &Census) -> Result<Missing<'a>> {
+        let node = self.node();
+        let mut missing: Missing = Vec::new();
+        for (name, values) in &census.values {
+            missing.extend(
+                node.table
+                    .column(name)
+                    .map(|column| (column, values.clone())),
+            );
+        }
+        if missing.is_empty() {
+            return Ok(missing);
+        }
+        let mut seen = Vec::new();
+        for (column, _) in &missing {
+            seen.push(self.seen(column)?);
+        }
+        let rows = &sets.rows[self.at];
+        let tails = match node.extent {
+            Extent::Held => vec![by_identity(
+                self.graph,
+                self.at,
+                &sets.keys(self.at, 0, Which::Whole),
+            )],
+            Extent::Leaf if rows.extra[0].is_empty() => vec![owned(self.graph, sets, self.at)],
+            Extent::Leaf => vec![
+                owned(self.graph, sets, self.at),
+                by_identity(self.graph, self.at, &rows.extra[0]),
+            ],
+            Extent::Complete | Extent::Empty => return Ok(Vec::new()),
+        };
+        for tail in tails {
+            let sql = format!("SELECT DISTINCT {} {tail}", seen.join(", "));
+            session.each(node, &sql, |row| {
+                for (at, (_, values)) in missing.iter_mut().enumerate() {
+                    values.remove(&row.get::<_, Value>(at));
+                }
+            })?;
+        }
+        missing.retain(|(_, values)| !values.is_empty());
+        Ok(missing)
+    }
+
+    /// One row for each missing value; a row may carry several.
+    fn cheapest(
+        &self,
+        sets: &Sets,
+        session: &mut Session,
+        missing: &Missing,
+    ) -> Result<(Batch, Vec<CoverageAdded>)> {
+        let node = self.node();
+        let mut rest: Vec<BTreeSet<Value>> =
+            missing.iter().map(|(_, values)| values.clone()).collect();
+        let mut added: Vec<CoverageAdded> = missing
+            .iter()
+            .map(|(column, _)| CoverageAdded {
+                table: node.table.name.to_string(),
+                column: column.name.clone(),
+                values: Vec::new(),
+                rows: 0,
+            })
+            .collect();
+        let mut batch: Batch = node.keys.iter().map(closure::Key::none).collect();
+        let first = node.keys.len();
+        session.each(node, &self.candidates(sets, missing)?, |row| {
+            let values: Vec<Value> = (0..missing.len()).map(|at| row.get(first + at)).collect();
+            let news: Vec<usize> = (0..missing.len())
+                .filter(|at| rest[*at].contains(&values[*at]))
+                .collect();
+            for at in &news {
+                rest[*at].remove(&values[*at]);
+                added[*at].values.push(values[*at].clone());
+            }
+            if let Some(at) = news.first() {
+                added[*at].rows += 1;
+                for (place, keys) in batch.iter_mut().enumerate() {
+                    keys.push(row, place);
+                }
+            }
+        })?;
+        batch.iter_mut().for_each(Keys::settle);
+        for ((column, _), values) in missing.iter().zip(rest) {
+            for value in values {
+                voice::warn(format!(
+                    "{}.{}: no row with the value {} can come",
+                    node.table.name,
+                    column.name,
+                    value.as_deref().unwrap_or("null")
+                ));
+            }
+        }
+        added.retain(|added| !added.values.is_empty());
+        Ok((batch, added))
+    }
+
+    /// Keys and values of the cheapest row for each missing value, the cheapest first.
+    fn candidates(&self, sets: &Sets, missing: &Missing) -> Result<String> {
+        let node = self.node();
+        let identity = node.keys[0].sql_columns(ROW).join(", ");
+        let mut ranks = Vec::new();
+        let mut asked = Vec::new();
+        let mut first = Vec::new();
+        let mut values = Vec::new();
+        for (at, (column, wanted)) in missing.iter().enumerate() {
+            let name = columns_of(ROW, std::slice::from_ref(&column.name)).remove(0);
+            let texts = sql::array(wanted.iter().flatten(), "text");
+            let mut carries = format!("{name}::text = ANY ({texts})");
+            if wanted.contains(&None) {
+                carries = format!("({carries} OR {name} IS NULL)");
+            }
+            let is_seen = format!("{} IS NOT DISTINCT FROM {name}::text", self.seen(column)?);
+            asked.push(format!("({carries} AND {is_seen})"));
+            ranks.push(format!(
+                "row_number() OVER (PARTITION BY {name}, {carries} AND {is_seen} ORDER BY {{cost}}, {identity}) AS mkx_{at}"
+            ));
+            first.push(format!("({carries} AND {is_seen} AND {ROW}.mkx_{at} = 1)"));
+            values.push(format!("{name}::text"));
+        }
+        let cost = self.cost(sets);
+        let keys: Vec<_> = node.keys.iter().map(|key| key.select(ROW)).collect();
+        let mut conditions = self.possible(sets);
+        conditions.push(format!("({})", asked.join(" OR ")));
+        Ok(format!(
+            "SELECT {}, {} FROM (SELECT {ROW}.tableoid, {ROW}.ctid, {ROW}.*, {cost} AS mkx_cost, {} FROM {} AS {ROW} WHERE {}) AS {ROW} \
+             WHERE {} ORDER BY {ROW}.mkx_cost, {identity}",
+            keys.join(", "),
+            values.join(", "),
+            ranks.join(", ").replace("{cost}", &cost),
+            node.table.from_sql(),
+            conditions.join(" AND "),
+            first.join(" OR ")
+        ))
+    }
+
+    /// How much a row brings: a whole parent weighs more than a stub, a lost reference the most.
+    fn cost(&self, sets: &Sets) -> String {
+        let mut costs = vec!["0".to_owned()];
+        for (_, link) in self.graph.links_of(self.at) {
+            costs.extend(self.cost_of(sets, link));
+        }
+        for pointer in self.graph.references_of(self.at) {
+            let holds = closure::holds(self.graph, sets, pointer, Which::Whole);
+            costs.push(format!("CASE WHEN {holds} THEN 0 ELSE 100 END"));
+        }
+        format!("({})", costs.join(" + "))
+    }
+
+    fn cost_of(&self, sets: &Sets, link: &Link) -> Option<String> {
+        let weight = match link.up {
+            Up::Include => 10,
+            Up::Stub => 1,
+            Up::Null => 3,
+        };
+        let parent = &self.graph.nodes[link.parent];
+        if parent.extent == Extent::Complete {
+            return None;
+        }
+        let values = columns_of(ROW, &link.columns);
+        let nulls: Vec<_> = values
+            .iter()
+            .map(|value| format!("{value} IS NULL"))
+            .collect();
+        let there = sets.contains(self.graph, (link.parent, link.key), Which::Whole, &values);
+        Some(format!(
+            "CASE WHEN {} OR {there} THEN 0 ELSE {weight} END",
+            nulls.join(" OR ")
+        ))
+    }
+
+    /// Rows that may come at all: what a reference that drops its row refers to must be there,
+    /// where it can not be null.
+    fn possible(&self, sets: &Sets) -> Vec<String> {
+        let node = self.node();
+        let mut conditions: Vec<String> = node
+            .policy
+            .condition
+            .as_deref()
+            .map(of_policy)
+            .into_iter()
+            .collect();
+        for pointer in self.graph.references_of(self.at) {
+            let column = node.table.column(&pointer.policy.column);
+            if closure::drops(pointer.policy) && column.is_some_and(|column| !column.is_nullable) {
+                conditions.push(closure::holds(self.graph, sets, pointer, Which::Source));
+            }
+        }
+        conditions
+    }
+}
