@@ -50,10 +50,16 @@ fn cap(node: &Node) -> Option<String> {
 
 /// FROM and WHERE of the rows that come along with an owner.
 pub fn owned(graph: &Graph, sets: &Sets, at: usize) -> String {
+    let (from, condition) = owned_parts(graph, sets, at);
+    format!("{from} WHERE {condition}")
+}
+
+/// The two of them apart.
+pub fn owned_parts(graph: &Graph, sets: &Sets, at: usize) -> (String, String) {
     let (from, own) = own(graph, sets, at, |_| true);
     let mut conditions = vec![own];
     conditions.extend(rest(graph, sets, at, |_| true));
-    format!("{from} WHERE {}", all(&conditions))
+    (from, all(&conditions))
 }
 
 /// FROM and WHERE of the rows that an owner would bring, and for each `require` edge the condition

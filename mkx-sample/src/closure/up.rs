@@ -3,7 +3,7 @@
 use mkx_contract::Result;
 
 use super::ROW;
-use super::condition::{of_policy, owned, owners};
+use super::condition::{of_policy, owned, owned_parts, owners};
 use super::graph::{Extent, Graph, Link, Up, drops};
 use super::keys::{Form, Key, Keys, columns_of};
 use super::query::Session;
@@ -21,11 +21,16 @@ pub fn pin(graph: &Graph, sets: &mut Sets, session: &mut Session, at: usize) -> 
         return Ok(());
     }
     let pins: Vec<_> = node.policy.pins.iter().map(|pin| of_policy(pin)).collect();
-    let tail = format!(
-        "FROM {} AS {ROW} WHERE {}",
+    let mut tail = format!(
+        "FROM {} AS {ROW} WHERE ({})",
         node.table.from_sql(),
         pins.join(" OR ")
     );
+    // Rows that come along anyway are known only by their condition here.
+    if node.extent == Extent::Leaf {
+        let (_, owned) = owned_parts(graph, sets, at);
+        tail.push_str(&format!(" AND ({owned}) IS NOT TRUE"));
+    }
     let rows = session.rows(node, ROW, &tail)?;
     let sets = &mut sets.rows[at];
     if at == graph.root {
