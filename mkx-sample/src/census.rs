@@ -87,14 +87,19 @@ fn of_table(node: &Node, session: &mut Session) -> Result<Census> {
         }
     })?;
     census.values.retain(|(name, values)| {
-        let is_number = node
-            .table
-            .column(name)
-            .is_some_and(|column| column.base_type.starts_with("int"));
-        let most = if is_number { MOST_NUMBERS } else { MOST_VALUES };
+        let most = node.table.column(name).map_or(0, most_values);
         is_declared || values.len() <= most
     });
     Ok(census)
+}
+
+/// How many values an enum of this type may have.
+fn most_values(column: &Column) -> usize {
+    if column.base_type.starts_with("int") {
+        MOST_NUMBERS
+    } else {
+        MOST_VALUES
+    }
 }
 
 /// The columns of which every value must come.
@@ -176,10 +181,9 @@ const NEVER_ENUM: [&str; 22] = [
 /// is a share of the rows.
 fn from_statistics(node: &Node, session: &mut Session) -> Result<Option<Vec<String>>> {
     let query = format!(
-        "SELECT s.attname::text, s.avg_width <= 40 AND CASE WHEN s.n_distinct >= 0 \
-         THEN s.n_distinct <= {MOST_VALUES} \
-         ELSE -s.n_distinct <= 0.5 AND -s.n_distinct * {} <= {MOST_VALUES} END \
-         FROM pg_catalog.pg_stats s \
+        "SELECT s.attname::text, CASE WHEN s.avg_width > 40 OR s.n_distinct < -0.5 THEN NULL \
+         WHEN s.n_distinct >= 0 THEN s.n_distinct ELSE -s.n_distinct * {} END::float8 \
+        FROM pg_catalog.pg_stats s \
          WHERE s.schemaname = {} AND s.tablename = {} AND s.inherited = {}",
         node.table.estimated_rows.max(0.0),
         sql::literal(&node.table.name.schema),
@@ -190,8 +194,11 @@ fn from_statistics(node: &Node, session: &mut Session) -> Result<Option<Vec<Stri
     let mut names = Vec::new();
     session.each(node, &query, |row| {
         is_analysed = true;
-        if row.get(1) {
-            names.push(row.get(0));
+        let name: String = row.get(0);
+        let distinct: Option<f64> = row.get(1);
+        let most = node.table.column(&name).map_or(0, most_values);
+        if distinct.is_some_and(|distinct| distinct <= most as f64) {
+            names.push(name);
         }
     })?;
     Ok(is_analysed.then_some(names))
@@ -219,7 +226,7 @@ fn from_rows(node: &Node, possible: &[&Column], session: &mut Session) -> Result
         for (at, column) in possible.iter().enumerate() {
             let distinct: i64 = row.get(1 + 2 * at);
             let width: Option<i64> = row.get(2 + 2 * at);
-            let is_few = distinct <= MOST_VALUES as i64
+            let is_few = distinct <= most_values(column) as i64
                 && (2 * distinct <= rows || column.base_type == "bool")
                 && width.unwrap_or(0) <= 40;
             if is_few {

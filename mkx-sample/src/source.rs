@@ -5,7 +5,8 @@ use postgres::Client;
 
 use crate::endpoint::{Endpoint, cause};
 
-/// Every session on EA starts like this; the transaction is read only as well.
+/// Every session on EA starts like this; the transaction is read only as well. Sets of keys are
+/// hashed, which needs memory, and compiling a statement that runs once is never worth it.
 pub const OPTIONS: &str = "-c default_transaction_read_only=on -c idle_in_transaction_session_timeout=0 \
                        -c statement_timeout=0 -c lock_timeout=30s -c row_security=off -c DateStyle=ISO \
                        -c standard_conforming_strings=on -c search_path=pg_catalog,public";
