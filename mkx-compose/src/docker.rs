@@ -97,18 +97,21 @@ impl Compose {
         self.read_config(&arguments, &environment.project)
     }
 
-    /// The model of loose files, as a project would see them.
+    /// The model of loose files, all profiles; without a project it is the one that they name
+    /// themselves.
+    ///
+    /// # Errors
+    /// Exit 3 with Docker Compose's own words where a file is not right.
     pub fn config_of_files(
         &self,
-        project: &str,
+        project: Option<&str>,
         files: &[PathBuf],
         env_files: &[PathBuf],
-        flags: &[&str],
     ) -> Result<Value> {
         let mut arguments = addressed(project, files, env_files);
+        arguments.extend(["--profile".into(), "*".into()]);
         arguments.extend(["config".into(), "--format".into(), "json".into()]);
-        arguments.extend(flags.iter().map(OsString::from));
-        self.read_config(&arguments, project)
+        self.read_config(&arguments, project.unwrap_or("the project"))
     }
 
     fn read_config(&self, arguments: &[OsString], project: &str) -> Result<Value> {
@@ -177,7 +180,11 @@ impl Compose {
             .iter()
             .map(|file| environment.path(file))
             .collect();
-        let mut all = addressed(&environment.project, &files, &environment.env_file_paths());
+        let mut all = addressed(
+            Some(&environment.project),
+            &files,
+            &environment.env_file_paths(),
+        );
         all.extend_from_slice(verb);
         all
     }
@@ -252,8 +259,11 @@ fn read(arguments: &[&str]) -> Result<String> {
         .map_err(|_| Failure::peer("cannot read what Docker answered: it is not UTF-8"))
 }
 
-fn addressed(project: &str, files: &[PathBuf], env_files: &[PathBuf]) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = vec!["--project-name".into(), project.into()];
+fn addressed(project: Option<&str>, files: &[PathBuf], env_files: &[PathBuf]) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    if let Some(project) = project {
+        arguments.extend(["--project-name".into(), project.into()]);
+    }
     for (flag, paths) in [("--file", files), ("--env-file", env_files)] {
         for path in paths {
             arguments.extend([flag.into(), path.into()]);

@@ -17,4 +17,5 @@ pub mod preset;
 pub mod render;
 pub mod replace;
 pub mod rules;
+pub mod split;
 pub mod yaml;

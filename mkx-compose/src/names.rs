@@ -49,7 +49,7 @@ pub fn translated(site: &Site, text: &str) -> String {
     let mut at = 0;
     'text: while at < text.len() {
         for twins in &all {
-            if occurs(text, at, &twins.ea, twins.kind) {
+            if occurs(text, at, &twins.ea, twins.kind) && !is_in_address(text, at, twins.kind) {
                 result.push_str(&twins.eb);
                 at += twins.ea.len();
                 continue 'text;
@@ -83,6 +83,31 @@ pub fn first_name_of(site: &Site, environment: EnvironmentName, text: &str) -> O
         }
     }
     None
+}
+
+/// True where the host name stands at `at` as a whole, in the URL of a service or alone.
+pub fn is_host_at(text: &str, at: usize, host: &str) -> bool {
+    text.is_char_boundary(at)
+        && occurs(text, at, host, Kind::Host)
+        && !is_in_address(text, at, Kind::Host)
+}
+
+/// True where `host` stands at `at` as the end of a longer name, `www.HOST`, that is none of
+/// `others`.
+pub fn is_subdomain_at(text: &str, at: usize, host: &str, others: &[&str]) -> bool {
+    if !text.is_char_boundary(at) || !text[..at].ends_with('.') {
+        return false;
+    }
+    let is_label = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let start = text[..at]
+        .rfind(|c: char| !is_label(c))
+        .map_or(0, |end| end + 1);
+    let end = at + host.len();
+    let whole = text.get(start..end).unwrap_or_default();
+    occurs(text, start, whole, Kind::Host)
+        && text[at..].starts_with(host)
+        && !others.contains(&whole)
+        && !is_in_address(text, start, Kind::Host)
 }
 
 /// An e-mail address names a domain, but sends nobody there.
@@ -163,6 +188,10 @@ mod tests {
 
     #[test]
     fn productions_names_become_developments() {
+        assert_eq!(
+            translated(&site(), "acme@makapix.club"),
+            "acme@makapix.club"
+        );
         assert_eq!(
             translated(
                 &site(),

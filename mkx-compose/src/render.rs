@@ -127,7 +127,7 @@ pub fn references(text: &str) -> impl Iterator<Item = &str> {
                 .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
                 .unwrap_or(body.len());
             rest = &body[end..];
-            if end > 0 {
+            if end > 0 && !body.starts_with(|c: char| c.is_ascii_digit()) {
                 return Some(&body[..end]);
             }
         }
@@ -223,6 +223,7 @@ mod tests {
         check_references("$$$A", &["A"]);
         check_references("${A:-${B}}", &["A", "B"]);
         check_references("100$", &[]);
+        check_references("$2b$10$x", &["x"]);
     }
 
     #[test]

@@ -124,6 +124,9 @@ rules! {
     "edge-noindex" Error "development's site does not say noindex"
         why "search engines list it beside production"
         fix "add the header X-Robots-Tag with noindex";
+    "edge-host" Error "both environments tell the edge that they serve a host"
+        why "the edge answers from either, or refuses its whole configuration"
+        fix "give development's label a host of its own";
     "label-quoting" Error "a header's value in a label has spaces and no quotes"
         why "the proxy takes the words for several arguments and drops or misreads the header"
         fix "put double quotes into the value: '\"a, b\"'";

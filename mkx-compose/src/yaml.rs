@@ -24,7 +24,7 @@ pub struct Node {
     /// The line that it begins on, from 1.
     pub line: u64,
     /// The number of its anchor; 0: none.
-    anchor: usize,
+    pub anchor: usize,
     /// What it is.
     pub kind: Kind,
 }
@@ -111,6 +111,36 @@ impl Document {
         }
     }
 
+    /// True where an alias somewhere refers to this anchor.
+    pub fn is_referred_to(&self, anchor: usize) -> bool {
+        anchor > 0
+            && contains(
+                &self.root,
+                &|node| matches!(node.kind, Kind::Alias(to) if to == anchor),
+            )
+    }
+
+    /// True where the node is written with brackets or braces.
+    pub fn is_flow(&self, node: &Node) -> bool {
+        matches!(node.kind, Kind::Sequence(_) | Kind::Mapping(_))
+            && self.text[node.start..].starts_with(['[', '{'])
+    }
+
+    /// Where the node's last character is, comments behind it not counted.
+    pub fn content_end(&self, node: &Node) -> usize {
+        let deepest = match &node.kind {
+            Kind::Sequence(items) if !self.is_flow(node) => {
+                items.last().map(|item| self.content_end(item))
+            }
+            Kind::Mapping(entries) if !self.is_flow(node) => entries
+                .last()
+                .map(|(key, value)| self.content_end(value).max(key.end)),
+            _ => None,
+        };
+        let end = deepest.unwrap_or(node.end).max(node.start);
+        self.text[..end].trim_end().len().max(node.start)
+    }
+
     /// The deepest node on the way whose key is written, and how much of the way it covers.
     pub fn locate<'a>(&'a self, way: &[&str]) -> (&'a Node, usize) {
         let (mut place, mut node) = (&self.root, &self.root);
@@ -167,6 +197,18 @@ impl Node {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
         })
     }
+}
+
+/// True where the node, or one inside it, is as asked.
+pub fn contains(node: &Node, is: &dyn Fn(&Node) -> bool) -> bool {
+    is(node)
+        || match &node.kind {
+            Kind::Sequence(items) => items.iter().any(|item| contains(item, is)),
+            Kind::Mapping(entries) => entries
+                .iter()
+                .any(|(key, value)| contains(key, is) || contains(value, is)),
+            _ => false,
+        }
 }
 
 fn find_anchor(node: &Node, anchor: usize) -> Option<&Node> {

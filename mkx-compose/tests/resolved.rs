@@ -260,6 +260,21 @@ fn production_is_not_changed_without_its_domain() {
 }
 
 #[test]
+fn development_is_not_started_onto_what_is_productions() {
+    let world = World::new();
+    let path = "makapix-dev/deploy/stack/docker-compose.dev.yml";
+    let override_file = std::fs::read_to_string(world.path(path)).unwrap();
+    let volumes = "\nvolumes:\n  pg_data:\n    external: true\n    name: makapix_pg_data\n";
+    world::write(&world.path(path), &(override_file + volumes));
+    for verb in ["up", "build"] {
+        let output = world.run(&[verb, "eb"]);
+        assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("makapix_pg_data"));
+    }
+    assert!(!world.path("state/journal.jsonl").exists());
+}
+
+#[test]
 fn only_the_first_generation_of_compose_is_named_with_what_is_needed() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::new();

@@ -9,6 +9,7 @@ use crate::rules::broken;
 /// All of them.
 pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
     let mut findings = closed(pair);
+    findings.extend(hosts_of_both(pair));
     for side in [&pair.ea, &pair.eb] {
         findings.extend(quoting(side));
     }
@@ -55,6 +56,48 @@ fn closed(pair: &Pair<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// A host that the edge would serve from either environment.
+fn hosts_of_both(pair: &Pair<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (service, label, host) in served(&pair.eb) {
+        for (other, other_label, other_host) in served(&pair.ea) {
+            if host == other_host {
+                findings.push(broken(
+                    "edge-host",
+                    format!("both environments tell the edge that they serve {host}"),
+                    vec![
+                        pair.ea.place(&["services", other, "labels", other_label]),
+                        pair.eb.place(&["services", service, "labels", label]),
+                    ],
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// Service, label and host of every site that a side's labels make, for Caddy and Traefik.
+fn served<'a>(side: &'a Side<'_>) -> Vec<(&'a str, &'a str, &'a str)> {
+    let mut found = Vec::new();
+    for (service, model) in &side.model.services {
+        for (label, value) in &model.labels {
+            if is_site(label) {
+                let named = hosts(value).filter(|host| !host.is_empty() && !host.starts_with('('));
+                found.extend(named.map(|host| (service.as_str(), label.as_str(), host)));
+            }
+            if label.starts_with("traefik.") && label.ends_with(".rule") {
+                let quoted = value.split('`').skip(1).step_by(2);
+                found.extend(
+                    quoted
+                        .filter(|text| !text.starts_with('/'))
+                        .map(|host| (service.as_str(), label.as_str(), host)),
+                );
+            }
+        }
+    }
+    found
 }
 
 fn is_site(label: &str) -> bool {

@@ -13,7 +13,7 @@ pub mod sarif;
 mod side;
 mod text;
 
-use mkx_contract::{Record, Result, Site};
+use mkx_contract::{Failure, Record, Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,37 @@ pub struct Pair<'a> {
     pub ea: Side<'a>,
     /// Development.
     pub eb: Side<'a>,
+}
+
+/// Rules whose breach lets development reach into production the moment it starts.
+const REACHES_IN: [&str; 8] = [
+    "container-name",
+    "volume",
+    "shared-volume",
+    "bind-source",
+    "network-owner",
+    "image-name",
+    "points-at-other",
+    "env-file",
+];
+
+/// Passes where starting or building development can not touch what is production's.
+///
+/// # Errors
+/// Exit 5 with the first finding, exit 3 where the files can not be resolved.
+pub fn check_development_starts_apart(site: &Site, compose: &Compose) -> Result<()> {
+    let (findings, _) = on_files(site, compose)?;
+    let eb = &site.environments.eb.project;
+    match findings
+        .iter()
+        .find(|one| REACHES_IN.contains(&one.rule.as_str()))
+    {
+        None => Ok(()),
+        Some(finding) => Err(
+            Failure::refused(format!("cannot start {eb}: {}", finding.message))
+                .hint(format!("{}; mkx-compose audit says where", finding.fix)),
+        ),
+    }
 }
 
 /// Applies every rule that needs no engine.

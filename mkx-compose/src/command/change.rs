@@ -11,6 +11,7 @@ use mkx_contract::lock::SiteLock;
 use mkx_contract::{Answer, EnvironmentName, Result, Site, output};
 use serde_json::json;
 
+use crate::audit;
 use crate::change::{self, Change};
 use crate::docker::Compose;
 
@@ -78,7 +79,13 @@ impl Target {
                 let doing = format!("{} {}", verb.name(), environment.project);
                 confirm::production(&environment.domain, self.confirm.as_deref(), &doing)
             }
-            EnvironmentName::Eb => change::check_development(site, &compose.model(environment)?),
+            EnvironmentName::Eb => {
+                change::check_development(site, &compose.model(environment)?)?;
+                match verb {
+                    Verb::Up | Verb::Build => audit::check_development_starts_apart(site, compose),
+                    Verb::Down | Verb::Restart => Ok(()),
+                }
+            }
         }
     }
 

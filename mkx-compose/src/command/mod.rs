@@ -14,6 +14,7 @@ mod render;
 mod running;
 mod schema;
 mod site;
+mod split;
 
 /// What the two environments are, their compose files, and running them
 #[derive(Debug, Parser)]
@@ -32,6 +33,8 @@ enum Verb {
     /// Validate the site document and print it with defaults and env files resolved
     #[command(after_help = site::EXAMPLES)]
     Site,
+    /// Split a compose file for one environment into a base and two overrides
+    Split(split::Split),
     /// Print an environment as one resolved compose file without secrets
     Render(render::Render),
     /// Prove that the environments are isolated; exit 1 where they are not
@@ -73,6 +76,7 @@ impl Arguments {
         match self.verb {
             Verb::Init(init) => init.run(),
             Verb::Site => site::run(&self.common),
+            Verb::Split(split) => split.run(&self.common),
             Verb::Render(render) => render.run(&self.common),
             Verb::Audit(audit) => audit.run(&self.common),
             Verb::Env(env) => env.run(&self.common),

@@ -1,0 +1,95 @@
+//! `mkx-compose split`: from a compose file for one environment to a base and two overrides.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use mkx_contract::arguments::Common;
+use mkx_contract::{Answer, Failure, Result, output, voice};
+use similar::TextDiff;
+
+use crate::docker::Compose;
+use crate::replace::{self, Files};
+use crate::split::{self, Request};
+
+/// `split`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mkx-compose split deploy/stack/compose.yml --dry-run | less
+  mkx-compose split deploy/stack/docker-compose.yml --env-file deploy/stack/.env --force
+
+The files are written beside FILE: docker-compose.yml, docker-compose.prod.yml,
+docker-compose.dev.yml, .env.prod.example and .env.dev.example. Nothing is written unless
+production's result resolves to what FILE resolves to.")]
+pub struct Split {
+    /// The compose file, written for production
+    file: PathBuf,
+    /// What fills ${…} in it; may be given more than once [default: .env beside it]
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
+    /// Print a diff and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Replace files that are there, and keep them beside the new ones
+    #[arg(long)]
+    force: bool,
+}
+
+impl Split {
+    /// Splits, proves and writes.
+    pub fn run(&self, common: &Common) -> Result<Answer> {
+        let site = common.site()?;
+        let absolute = |path: &PathBuf| {
+            std::path::absolute(path).map_err(|error| {
+                Failure::input(format!("cannot resolve {}: {error}", path.display()))
+            })
+        };
+        let file = absolute(&self.file)?;
+        let beside = file.with_file_name(".env");
+        let env_files = match self.env_file.is_empty() {
+            true if beside.exists() => vec![beside],
+            _ => self.env_file.iter().map(absolute).collect::<Result<_>>()?,
+        };
+        let request = Request {
+            site: &site,
+            file,
+            env_files,
+        };
+        let parts = split::split(&request, &Compose::find()?)?;
+        for note in &parts.notes {
+            voice::say(note);
+        }
+        if parts.already {
+            voice::say(format!("{} is split already", self.file.display()));
+        }
+        if self.dry_run {
+            return dry_run(&parts.files);
+        }
+        for (path, text) in &parts.files {
+            replace::check(path, text, self.force)?;
+        }
+        let files = parts
+            .files
+            .iter()
+            .map(|(path, text)| replace::write(path, text, 0o644, self.force))
+            .collect::<Result<Vec<_>>>()?;
+        output::stdout().document(&Files { files })?;
+        Ok(Answer::Yes)
+    }
+}
+
+fn dry_run(files: &[(PathBuf, String)]) -> Result<Answer> {
+    let mut stdout = output::stdout();
+    for (path, text) in files {
+        let (old, header) = match std::fs::read_to_string(path) {
+            Ok(old) => (old, path.display().to_string()),
+            Err(_) => (String::new(), "/dev/null".to_owned()),
+        };
+        let diff = TextDiff::from_lines(&old, text);
+        let mut unified = diff.unified_diff();
+        unified.header(&header, &path.display().to_string());
+        stdout.text(&unified.to_string())?;
+    }
+    stdout.flush()?;
+    Ok(Answer::Yes)
+}
