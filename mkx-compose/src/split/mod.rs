@@ -108,7 +108,8 @@ pub fn split(request: &Request<'_>, compose: &Compose) -> Result<Parts> {
         // The base alone leaves open what its template names.
         env_files.insert(0, paths[3].clone());
     }
-    let original = compose.config_of_files(None, &[request.file.clone()], &env_files)?;
+    let original =
+        compose.config_of_files(None, std::slice::from_ref(&request.file), &env_files)?;
     let model = Model::parse(original.clone())?;
     let mut work = Work::new(request.site, &document, &model);
     service::all(&mut work);

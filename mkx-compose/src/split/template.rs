@@ -55,7 +55,7 @@ pub fn both(
         let has_default = |text: &&str| {
             text.contains(&format!("${{{name}:-")) || text.contains(&format!("${{{name}-"))
         };
-        if !present.contains_key(name) && texts.iter().any(|text| has_default(&text)) {
+        if !present.contains_key(name) && texts.iter().any(has_default) {
             let _ = writeln!(ea, "# {name}=");
             let _ = writeln!(eb, "# {name}=");
             continue;
