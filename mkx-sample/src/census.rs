@@ -59,8 +59,10 @@ fn of_table(node: &Node, session: &mut Session) -> Result<Census> {
         .iter()
         .map(|column| format!(", {ROW}.{}::text", sql::identifier(column)))
         .collect();
-    let groups: String = (0..columns.len())
-        .map(|at| format!(", {}", at + 3))
+    // Grouped by the values and not by their texts, which are made once a group.
+    let groups: String = columns
+        .iter()
+        .map(|column| format!(", {ROW}.{}", sql::identifier(column)))
         .collect();
     let query = format!(
         "SELECT count(*), {condition}{} FROM {} AS {ROW} GROUP BY 2{groups}",

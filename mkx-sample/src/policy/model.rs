@@ -103,7 +103,7 @@ pub struct TablePolicy {
     /// Why it is so; for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// SQL condition: other rows never come.
+    /// SQL condition: other rows do not come along; what a row can not be without still comes.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
     /// What happens along each foreign key; the key is its columns, with commas between.
