@@ -1,5 +1,7 @@
 //! Whatever ends a run in the middle, EB is as it was, and the next run cleans up and succeeds.
 
+#![allow(clippy::unwrap_used)] // a test that fails says where
+
 use mkx_tests::fingerprint::{Fingerprint, fingerprint};
 use mkx_tests::shop;
 use mkx_tests::site::{DATABASE, Site};
