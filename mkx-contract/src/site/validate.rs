@@ -194,7 +194,8 @@ fn web_url_problem(text: &str) -> Option<String> {
 }
 
 fn database_url_problem(text: &str) -> Option<String> {
-    let Ok(url) = Url::parse(text) else {
+    // libpq's URL of a socket may name a role and no host: postgresql://ROLE@/DATABASE?host=/run
+    let Ok(url) = Url::parse(&text.replacen("@/", "@localhost/", 1)) else {
         return Some("it is not a URL; expected postgresql://ROLE@HOST:PORT/DATABASE".into());
     };
     if !matches!(url.scheme(), "postgresql" | "postgres") {
