@@ -7,6 +7,7 @@ use mkx_contract::Result;
 use super::record::Check;
 use super::subject::{Promise, Subject};
 use super::{Drift, Judge};
+use crate::policy::Otherwise;
 use crate::sql;
 
 /// Where the policy names no columns: what the statistics show to be enum-like.
@@ -31,8 +32,9 @@ impl Judge<'_> {
                 let value = subject.column(&column);
                 let from = subject.table.from_sql();
                 let ea = format!(
-                    "SELECT DISTINCT {value}::text FROM {from} WHERE {} AND {} AND NOT {} LIMIT 1000",
+                    "SELECT DISTINCT {value}::text FROM {from} WHERE {} AND {} AND {} AND NOT {} LIMIT 1000",
                     subject.condition_sql(),
+                    self.not_dangling_sql(subject),
                     kept_sql(subject, &column),
                     match self.drift {
                         Drift::Any => "false".into(),
@@ -65,6 +67,28 @@ impl Judge<'_> {
         }
         let columns = check.counts.get("columns").copied().unwrap_or(0);
         Ok(check.conclude(format!("every value of {columns} enum-like columns occurs")))
+    }
+
+    /// Rows of EA that are dropped in any case: what they refer to is not even there.
+    fn not_dangling_sql(&self, subject: &Subject<'_>) -> String {
+        let mut conditions = vec!["true".to_owned()];
+        for reference in &subject.policy.references {
+            let Some(to) = self.catalog.table(&reference.table) else {
+                continue;
+            };
+            if reference.otherwise != Otherwise::Drop || !reference.path.is_empty() {
+                continue;
+            }
+            let value = subject.column(&reference.column);
+            conditions.push(format!(
+                "({value} IS NULL OR COALESCE(({}), false) IS FALSE OR EXISTS \
+                 (SELECT FROM {} target WHERE target.{}::text = {value}::text))",
+                reference.when.as_deref().unwrap_or("true"),
+                to.from_sql(),
+                sql::identifier(&reference.key)
+            ));
+        }
+        conditions.join(" AND ")
     }
 
     /// The enum-like columns of a table, as far as they are kept as they are.

@@ -25,7 +25,14 @@ const RARE: u32 = 3;
 /// Enum-like in the widest sense: rows may have been added for values of these columns.
 const FEW_VALUES: &str = "
 SELECT s.attname::text FROM pg_stats s
-WHERE s.schemaname = $1 AND s.tablename = $2 AND s.n_distinct BETWEEN 0 AND 128";
+JOIN pg_class c ON c.oid = format('%I.%I', s.schemaname, s.tablename)::regclass
+WHERE s.schemaname = $1 AND s.tablename = $2
+  AND CASE WHEN s.n_distinct < 0 THEN -s.n_distinct * c.reltuples ELSE s.n_distinct END BETWEEN 0 AND 128";
+
+/// Columns that hold nulls in EA.
+const WITH_NULLS: &str = "
+SELECT s.attname::text FROM pg_stats s
+WHERE s.schemaname = $1 AND s.tablename = $2 AND s.null_frac > 0";
 
 /// An `own` edge whose children are compared.
 struct Owning {
@@ -123,23 +130,34 @@ impl Judge<'_> {
             .iter()
             .map(|row| row.get(0))
             .collect();
+        let with_nulls: Vec<String> = self
+            .ask_source(WITH_NULLS, &[&schema, &table])?
+            .iter()
+            .map(|row| row.get(0))
+            .collect();
         let subject = &self.subjects[index];
         names.extend(known);
         names.sort();
         names.dedup();
         names.retain(|name| subject.table.column(name).is_some());
         let from = subject.table.from_sql();
-        let statements: Vec<_> = names
+        // Stubs may show a value and still not count as its bearers.
+        let only = format!("NOT {}", self.in_state(index, "t", State::Stub));
+        let rare = |value: &str| {
+            format!(
+                "INSERT INTO mkx_excused_{index} SELECT in_table, at FROM (SELECT tableoid AS in_table, \
+                 ctid AS at, count(*) OVER (PARTITION BY {value}) AS occurs FROM {from} t WHERE {only}) counted \
+                 WHERE occurs <= {RARE}"
+            )
+        };
+        let mut statements: Vec<_> = names
             .iter()
-            .map(|name| {
-                format!(
-                    "INSERT INTO mkx_excused_{index} SELECT in_table, at FROM (SELECT tableoid AS in_table, \
-                     ctid AS at, count(*) OVER (PARTITION BY {}::text) AS occurs FROM {from}) counted \
-                     WHERE occurs <= {RARE}",
-                    sql::identifier(name)
-                )
-            })
+            .map(|name| rare(&format!("{}::text", sql::identifier(name))))
             .collect();
+        // Null is a value to be covered too, whatever else a column holds.
+        for name in &with_nulls {
+            statements.push(rare(&format!("{} IS NULL", sql::identifier(name))));
+        }
         self.in_target(&statements.join("; "))
     }
 
@@ -337,7 +355,7 @@ impl Judge<'_> {
         )))
     }
 
-    /// Nobody but a stub stands behind a stub.
+    /// Nothing belongs to a stub but other stubs, and rows that came for their own sake.
     fn stubs(&mut self) -> Result<Check> {
         let mut check = Check::new("stubs");
         for parent in 0..self.subjects.len() {
@@ -346,7 +364,8 @@ impl Judge<'_> {
             }
             for (child, key) in self.only_owners(parent) {
                 let sql = format!(
-                    "SELECT count(*) FROM {} c JOIN {} p ON {} WHERE {} AND NOT {}",
+                    "SELECT count(*) FROM {} c JOIN {} p ON {} WHERE {} AND NOT {} \
+                     AND NOT EXISTS (SELECT FROM mkx_excused_{child} e WHERE e.in_table = c.tableoid AND e.at = c.ctid)",
                     self.subjects[child].table.from_sql(),
                     self.subjects[parent].table.from_sql(),
                     joined(&key, "c", "p"),
@@ -431,9 +450,9 @@ impl Judge<'_> {
                     None => value,
                 }],
                 there: format!(
-                    "SELECT {key}::text FROM {} WHERE {key}::text = ANY($1) AND NOT {}",
+                    "SELECT {key}::text FROM {} WHERE {key}::text = ANY($1) AND {}",
                     to.table.from_sql(),
-                    self.in_state(to.index, &to.alias(), State::Stub),
+                    self.is_owner(to.index, &to.alias()),
                     key = to.column(&reference.key)
                 ),
             });

@@ -18,6 +18,9 @@ const SHORTEST_VALUE: usize = 8;
 /// IPv6 or MAC address, bcrypt hash, or a word of 16 characters and more.
 const IDENTIFIER: &str = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}|\m[0-9]{1,3}(?:\.[0-9]{1,3}){3}\M|[0-9A-Fa-f]{1,4}(?:::?[0-9A-Fa-f]{1,4}){3,7}|\$2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{53}|[A-Za-z0-9_-]{16,}";
 
+/// A UUID in lower case.
+const UUID: &str = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+
 /// An address, as against other identifiers: it is one wherever it stands.
 const ADDRESS: &str = r"[@:]|^[0-9.]+$";
 
@@ -120,6 +123,15 @@ impl Judge<'_> {
                 if let Some(select) = self.identifiers_of(subject, treated, places.len()) {
                     gather.push(select);
                     places.push(format!("{}.{}", subject.name(), column.name));
+                }
+                if is_public_url(subject, treated) {
+                    known.push(format!(
+                        "INSERT INTO mkx_known SELECT {} FROM {}, \
+                         LATERAL regexp_matches(lower({}::text), '{UUID}', 'g') found",
+                        self.digest("found[1]"),
+                        subject.table.from_sql(),
+                        subject.column(&column.name)
+                    ));
                 }
                 if treated.base == Promise::Kept && is_key(subject, treated) {
                     known.push(format!(
@@ -241,6 +253,15 @@ impl Judge<'_> {
         }
         Ok(())
     }
+}
+
+/// URLs that stay name files by UUIDs; a hidden column may repeat them.
+fn is_public_url(subject: &Subject<'_>, treated: &Treatment<'_>) -> bool {
+    let transform = subject.policy.columns.get(&treated.column.name);
+    !treated.base.hides()
+        && transform.is_some_and(|transform| {
+            has_step(transform, |step| matches!(step, Transform::RewriteUrl))
+        })
 }
 
 fn is_key(subject: &Subject<'_>, treated: &Treatment<'_>) -> bool {
