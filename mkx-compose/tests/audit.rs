@@ -551,12 +551,12 @@ fn what_takes_too_much_is_found() {
     check("no-limits", &[], (DEV, "  worker:"), |world| {
         world.edit(
             DEV,
-            "    deploy: {resources: {limits: {cpus: \"0.10\", memory: 128M}}}\n\n  web:",
+            "    deploy: {resources: {limits: {cpus: \"0.20\", memory: 128M}}}\n\n  web:",
             "    stop_grace_period: 5s\n\n  web:",
         );
     });
     check("no-limits", &[], (DEV, "limits: {memory: 192M}"), |world| {
-        world.edit(DEV, "cpus: \"0.20\", memory: 192M", "memory: 192M");
+        world.edit(DEV, "cpus: \"0.60\", memory: 192M", "memory: 192M");
     });
     check("over-share", &[], (DEV, "services:"), |world| {
         world.edit(DEV, "memory: 192M", "memory: 6G");

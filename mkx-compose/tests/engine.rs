@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use world::{Names, World, write};
+use world::{Names, World, canary, write};
 
 const DEV: &str = "makapix-dev/deploy/stack/docker-compose.dev.yml";
 
@@ -21,6 +21,11 @@ impl Drop for Engine {
     fn drop(&mut self) {
         let names = &self.0.names;
         for project in [&names.eb, &names.ea] {
+            let filter = format!("label=com.docker.compose.project={project}");
+            let left = docker(&["ps", "--all", "--quiet", "--filter", &filter]).1;
+            for container in left.split_whitespace() {
+                let _ = docker(&["rm", "--force", "--volumes", container]);
+            }
             let _ = docker(&[
                 "compose",
                 "--project-name",
@@ -237,6 +242,7 @@ fn both_environments_run_side_by_side_and_only_development_can_be_taken_down() {
     let audit = world.record(&["audit", "--live"], 0);
     assert_eq!(errors(&audit), [], "{audit:#}");
     live_faults(world, &eb);
+    foreign_containers(world, &ea, &eb);
 
     let stats = world.record(&["stats"], 0);
     let used = stats["environments"][1]["containers"]
@@ -310,7 +316,7 @@ fn check_engine(world: &World, ea: &str, eb: &str) {
         "{{.HostConfig.NanoCpus}} {{.HostConfig.Memory}}",
         &format!("{eb}-api"),
     ]);
-    assert_eq!(limits.trim(), format!("200000000 {}", 192 << 20));
+    assert_eq!(limits.trim(), format!("600000000 {}", 192 << 20));
     let networks = must(&[
         "inspect",
         "--format",
@@ -398,5 +404,131 @@ fn live_faults(world: &World, eb: &str) {
             .contains("web of eb")
     );
     must(&["start", &format!("{eb}-web")]);
+    assert_eq!(errors(&world.record(&["audit", "--live"], 0)), []);
+}
+
+/// A container beside the written ones for each fault; one audit finds them all, by container.
+fn foreign_containers(world: &World, ea: &str, eb: &str) {
+    let names = &world.names;
+    let port = free_ports()[0];
+    let certs = world.path("makapix/mqtt/certs").display().to_string();
+    let vault = world.path("vault-1").display().to_string();
+    let limits = ["--memory", "8m", "--cpus", "0.01"];
+    let secret = canary("ea", "JWT_SECRET_KEY");
+    let with = |flags: &[&str]| {
+        flags
+            .iter()
+            .map(|flag| (*flag).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let faults: Vec<(&str, Vec<String>)> = vec![
+        (
+            "published-port",
+            with(&["--publish", &format!("{port}:80")]),
+        ),
+        (
+            "docker-socket",
+            with(&["--volume", "/var/run/docker.sock:/var/run/docker.sock:ro"]),
+        ),
+        ("host-access", with(&["--pid", "host"])),
+        ("host-access", with(&["--ipc", "host"])),
+        (
+            "points-at-other",
+            with(&["--env", &format!("DB_HOST={ea}-db")]),
+        ),
+        (
+            "points-at-other",
+            with(&["--network", &format!("container:{ea}-db")]),
+        ),
+        (
+            "points-at-other",
+            with(&["--env", "BASE_URL=http://makapix.test"]),
+        ),
+        ("secret-value", with(&["--env", &format!("TOKEN={secret}")])),
+        (
+            "volume",
+            with(&["--volume", &format!("{}:/d", names.pg_volume)]),
+        ),
+        (
+            "shared-volume",
+            with(&["--volume", &format!("{}:/d:ro", names.edge_volume)]),
+        ),
+        ("bind-source", with(&["--volume", &format!("{certs}:/d")])),
+        (
+            "bind-source",
+            with(&["--volume", &format!("{vault}:/d:ro")]),
+        ),
+        ("network", with(&["--network", &format!("{ea}_internal")])),
+        (
+            "network-alias",
+            with(&["--network", &names.network, "--network-alias", "caddy"]),
+        ),
+        (
+            "ambiguous-name",
+            with(&[
+                "--network",
+                &names.network,
+                "--env",
+                "API_URL=http://api:8000",
+            ]),
+        ),
+        (
+            "admin-interface",
+            with(&[
+                "--network",
+                &names.network,
+                "--env",
+                "CADDY_ADMIN=0.0.0.0:2019",
+            ]),
+        ),
+        (
+            "cookie-domain",
+            with(&["--env", "COOKIE_DOMAIN=.makapix.test"]),
+        ),
+        ("edge-host", with(&["--label", "caddy=makapix.test"])),
+        ("label-quoting", with(&["--label", "caddy.header.X-A=a, b"])),
+        ("no-limits", Vec::new()),
+        ("memory-mismatch", with(&["--memory", "8m"])),
+    ];
+    for (index, (rule, flags)) in faults.iter().enumerate() {
+        let name = format!("{eb}-fault{index}");
+        let project = format!("com.docker.compose.project={eb}");
+        let service = format!("com.docker.compose.service=fault{index}");
+        let mut words = vec![
+            "run", "--detach", "--init", "--name", &name, "--label", &project, "--label", &service,
+        ];
+        words.extend(flags.iter().map(String::as_str));
+        if *rule != "no-limits" && *rule != "memory-mismatch" {
+            words.extend(limits);
+        }
+        words.extend([
+            "debian:trixie-slim",
+            "sh",
+            "-c",
+            "sleep 600",
+            "--maxmemory",
+            "64mb",
+        ]);
+        if *rule != "memory-mismatch" {
+            words.truncate(words.len() - 2);
+        }
+        must(&words);
+    }
+    let output = world.run(&["audit", "--live"]);
+    let audit: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("canary"));
+    for (index, (rule, _)) in faults.iter().enumerate() {
+        let name = format!("{eb}-fault{index}");
+        let found = audit["findings"].as_array().unwrap().iter().any(|one| {
+            let evidence = one["evidence"].as_array().unwrap();
+            one["rule"] == *rule
+                && evidence
+                    .iter()
+                    .any(|place| place["container"] == name.as_str())
+        });
+        assert!(found, "{rule} of {name}: {:#?}", errors(&audit));
+        must(&["rm", "--force", &name]);
+    }
     assert_eq!(errors(&world.record(&["audit", "--live"], 0)), []);
 }

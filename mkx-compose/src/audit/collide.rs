@@ -238,7 +238,7 @@ fn networks(pair: &Pair<'_>) -> Vec<Finding> {
     let shared = &pair.site.shared.network;
     let named = |side: &Side<'_>| -> Vec<(String, Evidence)> {
         let keys = side.model.networks.keys();
-        keys.map(|key| (side.model.network_name(key), side.place(&["networks", key])))
+        keys.map(|key| (side.model.network_name(key), network_place(side, key)))
             .filter(|(name, _)| name != shared)
             .collect()
     };
@@ -261,6 +261,21 @@ fn networks(pair: &Pair<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Where a network is written, or a container that is on it where nothing is.
+fn network_place(side: &Side<'_>, key: &str) -> Evidence {
+    let on_it = side
+        .model
+        .services
+        .iter()
+        .find(|(_, service)| service.networks.contains_key(key));
+    match on_it {
+        Some((service, _)) if side.documents.is_empty() => {
+            side.place(&["services", service, "networks"])
+        }
+        _ => side.place(&["networks", key]),
+    }
 }
 
 fn images(pair: &Pair<'_>) -> Vec<Finding> {

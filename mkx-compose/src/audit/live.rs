@@ -1,7 +1,7 @@
 //! The same rules on what runs: real paths, real limits, the values that containers hold; and
 //! whether it is what the files say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -20,8 +20,11 @@ use crate::rules::broken;
 /// # Errors
 /// Exit 4 where the engine can not be reached.
 pub fn rules(files: &Pair<'_>) -> Result<Vec<Finding>> {
-    let ea = running(&files.ea)?;
-    let eb = running(&files.eb)?;
+    let ea_containers = docker::containers(&files.ea.environment.project)?;
+    let eb_containers = docker::containers(&files.eb.environment.project)?;
+    let names = names_by_id(ea_containers.iter().chain(&eb_containers));
+    let ea = running(&files.ea, &ea_containers, &names);
+    let eb = running(&files.eb, &eb_containers, &names);
     let mut findings = Vec::new();
     for (written, live) in [(&files.ea, &ea), (&files.eb, &eb)] {
         findings.extend(drift(written, live));
@@ -36,16 +39,44 @@ pub fn rules(files: &Pair<'_>) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn running<'a>(written: &Side<'a>) -> Result<Side<'a>> {
-    let project = &written.environment.project;
-    Ok(Side {
+fn running<'a>(
+    written: &Side<'a>,
+    containers: &[Value],
+    names: &BTreeMap<String, String>,
+) -> Side<'a> {
+    let mut model = model(&written.environment.project, containers);
+    for service in model.services.values_mut() {
+        for mode in [
+            &mut service.network_mode,
+            &mut service.pid,
+            &mut service.ipc,
+        ] {
+            let joined = mode
+                .as_deref()
+                .and_then(|mode| mode.strip_prefix("container:"));
+            if let Some(name) = joined.and_then(|id| names.get(id)) {
+                *mode = Some(format!("container:{name}"));
+            }
+        }
+    }
+    Side {
         name: written.name,
         environment: written.environment,
-        model: model(project, &docker::containers(project)?),
+        model,
         unfilled: json!({}),
         values: written.values.clone(),
         documents: Vec::new(),
-    })
+    }
+}
+
+/// The engine notes joined containers by id.
+fn names_by_id<'a>(containers: impl Iterator<Item = &'a Value>) -> BTreeMap<String, String> {
+    containers
+        .filter_map(|container| {
+            let name = container["Name"].as_str()?.trim_start_matches('/');
+            Some((container["Id"].as_str()?.to_owned(), name.to_owned()))
+        })
+        .collect()
 }
 
 /// What `docker inspect` says, in the form that Docker Compose resolves files to.

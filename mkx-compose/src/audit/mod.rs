@@ -146,6 +146,7 @@ fn on_pair(pair: &Pair<'_>) -> Vec<Finding> {
 fn on_models(pair: &Pair<'_>) -> Vec<Finding> {
     let mut findings = collide::rules(pair);
     findings.extend(cross::of_models(pair));
+    findings.extend(edge::rules(pair));
     findings.extend(exposure::rules(pair));
     findings.extend(resources::of_models(pair));
     findings

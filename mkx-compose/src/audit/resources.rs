@@ -10,7 +10,6 @@ use crate::rules::broken;
 pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
     let mut findings = of_models(pair);
     for side in [&pair.ea, &pair.eb] {
-        findings.extend(queues(side));
         findings.extend(tags(side));
     }
     findings
@@ -21,6 +20,7 @@ pub fn of_models(pair: &Pair<'_>) -> Vec<Finding> {
     let mut findings = shares(pair);
     for side in [&pair.ea, &pair.eb] {
         findings.extend(appetites(side));
+        findings.extend(queues(side));
     }
     findings
 }
