@@ -6,6 +6,8 @@ use duct::Expression;
 use mkx_contract::{Failure, Result};
 use serde_json::Value;
 
+use crate::edge::Version;
+
 /// The program, by the name or command that the user gave.
 pub struct Caddy {
     command: Vec<String>,
@@ -17,6 +19,28 @@ impl Caddy {
         Caddy {
             command: command.split_whitespace().map(str::to_owned).collect(),
         }
+    }
+
+    /// What configurations for it are written for; nothing where it does not run or does not
+    /// tell.
+    pub fn version(&self) -> Option<Version> {
+        let said = self
+            .expression(&["version"])
+            .ok()?
+            .stderr_null()
+            .read()
+            .ok()?;
+        let mut numbers = said
+            .trim()
+            .trim_start_matches('v')
+            .split('.')
+            .map(str::parse::<u32>);
+        let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+        Some(if (major, minor) >= (2, 8) {
+            Version::V2_8
+        } else {
+            Version::V2_6
+        })
     }
 
     /// Adapts a Caddyfile's text to JSON.

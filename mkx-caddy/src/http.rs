@@ -2,6 +2,8 @@
 //! over plain HTTP, TLS with HTTP/1.1, or HTTP/2, and everything that comes back: trailers and
 //! the certificate too.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
+use hyper::client::conn::{http1, http2};
 use hyper::http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use mkx_contract::{Failure, Result};
@@ -23,7 +26,7 @@ use tokio::net::TcpStream;
 const BODY_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 
 /// How a connection is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Way {
     /// Without TLS.
     Plain,
@@ -102,6 +105,30 @@ pub struct Client {
     runtime: tokio::runtime::Runtime,
     roots: Arc<RootCertStore>,
     timeout: Duration,
+    /// Connections that are kept for the next request; none: each request has its own.
+    kept: Option<RefCell<HashMap<Place, Connection>>>,
+}
+
+/// What a connection is for.
+type Place = (SocketAddr, String, Way);
+
+/// An open connection, and what it showed of the server.
+struct Connection {
+    sender: Sender,
+    task: tokio::task::JoinHandle<()>,
+    certificate: Option<Vec<u8>>,
+    distrust: Option<String>,
+}
+
+enum Sender {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Client {
@@ -120,10 +147,18 @@ impl Client {
             runtime,
             roots: Arc::new(roots),
             timeout,
+            kept: None,
         })
     }
 
-    /// Sends one request over a connection of its own.
+    /// Keeps connections: for many questions to one server. A request that a kept connection
+    /// loses is sent again.
+    pub fn keeping(mut self) -> Client {
+        self.kept = Some(RefCell::default());
+        self
+    }
+
+    /// Sends one request.
     ///
     /// # Errors
     /// Exit 4 where there is no answer.
@@ -140,10 +175,32 @@ impl Client {
     }
 
     async fn exchange(&self, request: &Request) -> std::result::Result<Response, String> {
+        let place = (request.address, request.host.clone(), request.way);
+        let kept = self
+            .kept
+            .as_ref()
+            .and_then(|kept| kept.borrow_mut().remove(&place));
+        let (mut connection, is_kept) = match kept {
+            Some(connection) => (connection, true),
+            None => (self.connect(request).await?, false),
+        };
+        let mut answer = connection.exchange(request).await;
+        if answer.is_err() && is_kept {
+            connection = self.connect(request).await?;
+            answer = connection.exchange(request).await;
+        }
+        let response = answer?;
+        if let Some(kept) = &self.kept {
+            kept.borrow_mut().insert(place, connection);
+        }
+        Ok(response)
+    }
+
+    async fn connect(&self, request: &Request) -> std::result::Result<Connection, String> {
         let stream = TcpStream::connect(request.address).await.map_err(shown)?;
         let _ = stream.set_nodelay(true);
         if request.way == Way::Plain {
-            return http1(TokioIo::new(stream), request).await;
+            return Connection::http1(TokioIo::new(stream)).await;
         }
         let distrust = Arc::new(Mutex::new(None));
         let config = self.tls(request.way, distrust.clone())?;
@@ -157,14 +214,14 @@ impl Client {
             .peer_certificates()
             .and_then(|chain| chain.first())
             .map(|certificate| certificate.to_vec());
-        let mut response = if session.alpn_protocol() == Some(b"h2") {
-            http2(TokioIo::new(stream), request).await?
+        let mut connection = if session.alpn_protocol() == Some(b"h2") {
+            Connection::http2(TokioIo::new(stream)).await?
         } else {
-            http1(TokioIo::new(stream), request).await?
+            Connection::http1(TokioIo::new(stream)).await?
         };
-        response.certificate = certificate;
-        response.distrust = distrust.lock().ok().and_then(|mut cause| cause.take());
-        Ok(response)
+        connection.certificate = certificate;
+        connection.distrust = distrust.lock().ok().and_then(|mut cause| cause.take());
+        Ok(connection)
     }
 
     fn tls(
@@ -233,41 +290,67 @@ fn cannot_ask(request: &Request, cause: &str) -> Failure {
     ))
 }
 
-async fn http1<S>(io: TokioIo<S>, request: &Request) -> std::result::Result<Response, String>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
-        .handshake::<_, Full<Bytes>>(io)
-        .await
-        .map_err(shown)?;
-    let connection = tokio::spawn(connection);
-    let uri = Uri::from(path_and_query(request)?);
-    let built = build(request, uri, true)?;
-    let response = received(sender.send_request(built).await.map_err(shown)?).await;
-    connection.abort();
-    response
-}
+impl Connection {
+    async fn http1<S>(io: TokioIo<S>) -> std::result::Result<Connection, String>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let (sender, connection) = http1::Builder::new().handshake(io).await.map_err(shown)?;
+        Ok(Connection::new(Sender::Http1(sender), connection))
+    }
 
-async fn http2<S>(io: TokioIo<S>, request: &Request) -> std::result::Result<Response, String>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
-        .handshake::<_, Full<Bytes>>(io)
-        .await
-        .map_err(shown)?;
-    let connection = tokio::spawn(connection);
-    let uri = Uri::builder()
-        .scheme(Scheme::HTTPS)
-        .authority(request.host.parse::<Authority>().map_err(shown)?)
-        .path_and_query(path_and_query(request)?)
-        .build()
-        .map_err(shown)?;
-    let built = build(request, uri, false)?;
-    let response = received(sender.send_request(built).await.map_err(shown)?).await;
-    connection.abort();
-    response
+    async fn http2<S>(io: TokioIo<S>) -> std::result::Result<Connection, String>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .handshake(io)
+            .await
+            .map_err(shown)?;
+        Ok(Connection::new(Sender::Http2(sender), connection))
+    }
+
+    fn new<F>(sender: Sender, connection: F) -> Connection
+    where
+        F: Future<Output = hyper::Result<()>> + Send + 'static,
+    {
+        // Why a connection ends is told to the request that it carries.
+        let task = tokio::spawn(async {
+            let _ = connection.await;
+        });
+        Connection {
+            sender,
+            task,
+            certificate: None,
+            distrust: None,
+        }
+    }
+
+    async fn exchange(&mut self, request: &Request) -> std::result::Result<Response, String> {
+        let path = path_and_query(request)?;
+        let response = match &mut self.sender {
+            Sender::Http1(sender) => {
+                sender.ready().await.map_err(shown)?;
+                sender
+                    .send_request(build(request, Uri::from(path), true)?)
+                    .await
+            }
+            Sender::Http2(sender) => {
+                let uri = Uri::builder()
+                    .scheme(Scheme::HTTPS)
+                    .authority(request.host.parse::<Authority>().map_err(shown)?)
+                    .path_and_query(path)
+                    .build()
+                    .map_err(shown)?;
+                sender.ready().await.map_err(shown)?;
+                sender.send_request(build(request, uri, false)?).await
+            }
+        };
+        let mut response = received(response.map_err(shown)?).await?;
+        response.certificate.clone_from(&self.certificate);
+        response.distrust.clone_from(&self.distrust);
+        Ok(response)
+    }
 }
 
 fn path_and_query(request: &Request) -> std::result::Result<PathAndQuery, String> {

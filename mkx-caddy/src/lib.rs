@@ -1,6 +1,9 @@
 //! One edge for both environments: routing, access control, and whether it really behaves so.
 
+pub mod admin;
+pub mod apply;
 pub mod caddy;
+pub mod check;
 pub mod command;
 pub mod compose;
 pub mod directive;
@@ -9,4 +12,9 @@ pub mod edge;
 pub mod http;
 pub mod labels;
 pub mod links;
+pub mod matrix;
+pub mod patterns;
+pub mod probe;
+pub mod route;
+pub mod share;
 pub mod users;

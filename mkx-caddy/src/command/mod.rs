@@ -4,8 +4,16 @@ use clap::{Parser, Subcommand};
 use mkx_contract::arguments::Common;
 use mkx_contract::{Answer, Result};
 
+use crate::caddy::Caddy;
+use crate::edge::Version;
+
+mod apply;
+mod check;
+mod probe;
 mod render;
+mod route;
 mod schema;
+mod source;
 mod users;
 
 /// One edge for both environments: routing, access control, and whether it really behaves so
@@ -22,6 +30,14 @@ pub struct Arguments {
 enum Verb {
     /// Write the whole edge: as a Caddyfile, as JSON, or as labels
     Render(render::Render),
+    /// What a configuration does with requests, without a server
+    Route(route::Route),
+    /// Whether a configuration that is there keeps what the site promises
+    Check(check::Check),
+    /// Whether the running edge keeps what the site promises
+    Probe(probe::Probe),
+    /// Make the running edge that of the site, and take it back where it does not work
+    Apply(apply::Apply),
     /// Who may pass Basic Auth
     Users(users::Users),
     /// Print the JSON Schema of what this tool reads and writes
@@ -37,13 +53,17 @@ impl Arguments {
         self.common.apply();
         match self.verb {
             Verb::Render(verb) => verb.run(&self.common),
+            Verb::Route(verb) => verb.run(&self.common),
+            Verb::Check(verb) => verb.run(&self.common),
+            Verb::Probe(verb) => verb.run(&self.common),
+            Verb::Apply(verb) => verb.run(&self.common),
             Verb::Users(verb) => verb.run(&self.common),
             Verb::Schema => schema::run(),
         }
     }
 }
 
-/// Which caddy adapts configurations.
+/// Which caddy adapts configurations, and which one they are for.
 #[derive(Debug, clap::Args)]
 pub struct Program {
     /// The caddy to adapt with, or a command that runs it
@@ -55,11 +75,21 @@ pub struct Program {
         env = "MKX_CADDY"
     )]
     caddy: String,
+    /// The Caddy that the configuration is for [default: the one of --caddy, else 2.8]
+    #[arg(long, value_name = "VERSION")]
+    caddy_version: Option<Version>,
 }
 
 impl Program {
     /// The program.
-    pub fn get(&self) -> crate::caddy::Caddy {
-        crate::caddy::Caddy::new(&self.caddy)
+    pub fn get(&self) -> Caddy {
+        Caddy::new(&self.caddy)
+    }
+
+    /// The version that the configuration is for.
+    pub fn version(&self) -> Version {
+        self.caddy_version
+            .or_else(|| self.get().version())
+            .unwrap_or(Version::V2_8)
     }
 }

@@ -6,7 +6,7 @@ use mkx_contract::site::Name;
 use mkx_contract::{Answer, Result, output};
 
 use super::Program;
-use crate::edge::{Edge, Version};
+use crate::edge::Edge;
 use crate::labels;
 
 /// `render`.
@@ -22,9 +22,6 @@ pub struct Render {
     /// The form
     #[arg(long, default_value = "caddyfile")]
     format: Format,
-    /// The Caddy that it is for
-    #[arg(long, default_value = "2.8")]
-    caddy_version: Version,
     /// Whose compose file the labels are for
     #[arg(long, value_name = "ENV", required_if_eq("format", "labels"))]
     environment: Option<Name>,
@@ -46,7 +43,7 @@ impl Render {
     /// Prints the edge.
     pub fn run(&self, common: &Common) -> Result<Answer> {
         let site = common.site()?;
-        let edge = Edge::of(&site, self.caddy_version)?;
+        let edge = Edge::of(&site, self.program.version())?;
         let mut out = output::stdout();
         match (self.format, self.environment) {
             (Format::Caddyfile, _) => out.text(&edge.caddyfile())?,

@@ -3,6 +3,9 @@
 mod site;
 mod vault;
 
+pub use site::{NOINDEX, security_headers};
+pub use vault::{IMMUTABLE, vault_headers};
+
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -113,6 +116,9 @@ impl Edge {
 fn globals(site: &Site) -> Vec<Directive> {
     let edge = &site.shared.edge;
     let mut globals = Vec::new();
+    if let Some(listen) = &edge.admin_listen {
+        globals.push(Directive::line(["admin", listen]));
+    }
     if let Some(bind) = &edge.bind {
         globals.push(Directive::line(["default_bind", bind]));
     }

@@ -53,6 +53,7 @@ pub(super) fn block(
             ["@file"],
             vec![
                 Directive::line(["method", "GET", "HEAD"]),
+                Directive::line(["not", "path", "*/"]),
                 Directive::line(["file"]),
             ],
         ),

@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -28,12 +29,17 @@ pub struct World {
     pub upstreams: [Upstream; 4],
 }
 
+/// A port below those that the kernel gives to clients, so that none takes it in between.
 pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let offset = (std::process::id().wrapping_mul(97) + step) % 20_000;
+        let port = 11_000 + u16::try_from(offset).unwrap();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl World {
@@ -47,6 +53,7 @@ impl World {
         site["state_directory"] = json!(root.join("state"));
         site["shared"]["edge"] = json!({
             "admin_url": format!("http://127.0.0.1:{admin_port}"),
+            "admin_listen": format!("127.0.0.1:{admin_port}"),
             "bind": "127.0.0.1",
             "http_port": http_port,
             "https_port": https_port,

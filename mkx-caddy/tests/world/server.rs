@@ -63,10 +63,14 @@ impl Server {
         let data = world.path(&format!("caddy-{which:?}-{}", world.admin_port));
         std::fs::create_dir_all(&data).unwrap();
         let admin = (std::net::Ipv4Addr::LOCALHOST, world.admin_port).into();
+        let first = format!(
+            r#"{{"admin":{{"listen":"127.0.0.1:{}"}}}}"#,
+            world.admin_port
+        );
+        std::fs::write(data.join("first.json"), first).unwrap();
         let log = std::fs::File::create(data.join("stderr")).unwrap();
         let child = Command::new(which.program())
-            .arg("run")
-            .env("CADDY_ADMIN", format!("127.0.0.1:{}", world.admin_port))
+            .args(["run", "--config", "first.json"])
             .env("HOME", &data)
             .env("XDG_DATA_HOME", &data)
             .env("XDG_CONFIG_HOME", &data)
@@ -104,7 +108,7 @@ impl Server {
     #[track_caller]
     pub fn load_caddyfile(&self, text: &str) {
         let response = self.admin("POST", "/load", &[("content-type", "text/caddyfile")], text);
-        assert_eq!(response.status, 200, "{}\n{text}", response.text());
+        assert_eq!(response.status, 200, "{}", response.text());
     }
 
     pub fn admin(

@@ -108,10 +108,11 @@ fn serve(name: &str, stream: TcpStream) {
         } else {
             String::new()
         };
-        let status = if location.is_empty() {
-            "200 OK"
-        } else {
-            "307 Temporary Redirect"
+        let status = match path.as_str() {
+            // An API that is asked with its prefix has no such route.
+            path if path.starts_with("/api/") => "404 Not Found",
+            _ if location.is_empty() => "200 OK",
+            _ => "307 Temporary Redirect",
         };
         let content = format!(
             "{{\"upstream\":\"{name}\",\"method\":\"{method}\",\"path\":\"{path}\",\"host\":\"{host}\",\"body_bytes\":{length}}}\n"

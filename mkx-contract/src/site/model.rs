@@ -121,6 +121,8 @@ pub struct Edge {
     pub service: String,
     /// Its admin API.
     pub admin_url: String,
+    /// The address that the admin API listens on; absent: Caddy's default, or `CADDY_ADMIN`.
+    pub admin_listen: Option<String>,
     /// Its base configuration file, where it has one.
     pub caddyfile: Option<PathBuf>,
     /// A Caddyfile with sites that belong to neither environment (links into an app, say); it is
@@ -159,6 +161,7 @@ impl Default for Edge {
         Edge {
             service: "caddy".into(),
             admin_url: "http://127.0.0.1:2019".into(),
+            admin_listen: None,
             caddyfile: None,
             extra_sites: None,
             bind: None,

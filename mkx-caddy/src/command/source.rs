@@ -1,0 +1,146 @@
+//! Where the configuration comes from that is looked at: the site, or what is there already.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use mkx_contract::arguments::Common;
+use mkx_contract::{Failure, Result};
+use serde_json::Value;
+
+use super::Program;
+use crate::compose::Project;
+use crate::docker_proxy::{self, Container};
+use crate::edge::Edge;
+
+/// A configuration: `--json`, or `--caddyfile` and `--compose` together; neither: the site's own.
+#[derive(Debug, Args)]
+pub struct Source {
+    /// A Caddyfile
+    #[arg(long, value_name = "FILE")]
+    caddyfile: Option<PathBuf>,
+    /// Caddy's JSON
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["caddyfile", "compose", "live"])]
+    json: Option<PathBuf>,
+    /// A compose file with labels for caddy-docker-proxy; several are files of one project
+    #[arg(long, value_name = "FILE")]
+    compose: Vec<PathBuf>,
+    /// What the site document names: the edge's Caddyfile and both environments' compose files
+    #[arg(long, conflicts_with_all = ["caddyfile", "compose"])]
+    live: bool,
+    /// The program
+    #[command(flatten)]
+    pub program: Program,
+}
+
+/// A configuration as it was found.
+pub struct Found {
+    form: Form,
+    /// The containers whose labels are in it.
+    pub containers: Vec<Container>,
+    /// What findings call it.
+    pub name: String,
+}
+
+enum Form {
+    Json(Value),
+    Text(String),
+    File(PathBuf),
+    /// A base file, and what the labels add.
+    Labels(Option<PathBuf>),
+}
+
+impl Source {
+    /// True where nothing was named.
+    pub fn is_site(&self) -> bool {
+        self.json.is_none() && self.caddyfile.is_none() && self.compose.is_empty() && !self.live
+    }
+
+    /// Reads files and labels; nothing is adapted yet.
+    pub fn find(&self, common: &Common) -> Result<Found> {
+        let found = |form, containers, name: String| Found {
+            form,
+            containers,
+            name,
+        };
+        if let Some(path) = &self.json {
+            let json = read_json(path)?;
+            return Ok(found(Form::Json(json), Vec::new(), shown(path)));
+        }
+        if self.is_site() {
+            let edge = Edge::of(&common.site()?, self.program.version())?;
+            return Ok(found(
+                Form::Text(edge.caddyfile()),
+                Vec::new(),
+                "the site".into(),
+            ));
+        }
+        let (caddyfile, projects) = self.named(common)?;
+        let mut containers = Vec::new();
+        for project in &projects {
+            containers.extend(project.containers()?);
+        }
+        let name = caddyfile
+            .as_deref()
+            .map_or_else(|| "the labels".into(), shown);
+        let form = match caddyfile {
+            Some(path) if containers.is_empty() => Form::File(path),
+            base => Form::Labels(base),
+        };
+        Ok(found(form, containers, name))
+    }
+
+    fn named(&self, common: &Common) -> Result<(Option<PathBuf>, Vec<Project>)> {
+        if self.live {
+            let site = common.site()?;
+            let environments = [&site.environments.ea, &site.environments.eb];
+            let projects = environments.map(Project::of).into();
+            return Ok((site.shared.edge.caddyfile.clone(), projects));
+        }
+        let mut projects = Vec::new();
+        if !self.compose.is_empty() {
+            projects.push(Project {
+                name: "labels".into(),
+                files: self.compose.clone(),
+                env_files: Vec::new(),
+            });
+        }
+        Ok((self.caddyfile.clone(), projects))
+    }
+
+    /// Reads and adapts it; adaptation is Caddy's own.
+    pub fn read(&self, common: &Common) -> Result<Value> {
+        self.adapt(&self.find(common)?)
+    }
+
+    /// What Caddy makes of it.
+    pub fn adapt(&self, found: &Found) -> Result<Value> {
+        let caddy = self.program.get();
+        match &found.form {
+            Form::Json(json) => Ok(json.clone()),
+            Form::Text(text) => caddy.adapt(text),
+            Form::File(path) => caddy.adapt_file(path),
+            Form::Labels(base) => {
+                let labels = docker_proxy::caddyfile(&found.containers)?;
+                let base = match base {
+                    Some(path) => std::fs::read_to_string(path).map_err(|error| {
+                        Failure::input(format!("cannot read {}: {error}", path.display()))
+                    })?,
+                    None => String::new(),
+                };
+                caddy.adapt(&format!("{base}\n{labels}"))
+            }
+        }
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn read_json(path: &Path) -> Result<Value> {
+    let cannot = |error: &dyn std::fmt::Display| {
+        Failure::input(format!("cannot read {}: {error}", path.display()))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| cannot(&error))?;
+    serde_json::from_str(&text).map_err(|error| cannot(&error))
+}

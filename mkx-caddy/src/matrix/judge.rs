@@ -1,0 +1,257 @@
+//! Whether an answer is the one that was expected.
+
+use std::path::PathBuf;
+
+use mkx_contract::Site;
+use mkx_contract::site::Name;
+
+use super::{Row, Service, Status};
+
+/// How long a certificate is good for.
+#[derive(Debug, Clone, Copy)]
+pub struct Certificate {
+    /// Seconds until it lapses.
+    pub left_s: i64,
+    /// Seconds between its beginning and its end.
+    pub lifetime_s: i64,
+}
+
+impl Certificate {
+    /// Days until it lapses.
+    pub fn days_left(self) -> i64 {
+        self.left_s.div_euclid(86_400)
+    }
+
+    /// True where it should have been renewed: 14 days before its end, or, with those that live
+    /// for hours, in the last sixth of their time. Caddy renews in the last third.
+    fn is_overdue(self) -> bool {
+        self.left_s < (14 * 86_400).min(self.lifetime_s / 6)
+    }
+}
+
+/// What is known of an answer; nothing where that can not be told from where we stand.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The status; nothing where an upstream decides.
+    pub status: Option<u16>,
+    /// Headers.
+    pub headers: Vec<(String, String)>,
+    /// Addresses that the request goes to.
+    pub upstreams: Option<Vec<String>>,
+    /// What the upstream says it is.
+    pub identity: Option<String>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+    /// The file that is served.
+    pub file: Option<PathBuf>,
+    /// `HTTP/2.0`.
+    pub version: Option<String>,
+    /// The server's certificate.
+    pub certificate: Option<Certificate>,
+    /// Why the certificate is not to be trusted.
+    pub distrust: Option<String>,
+    /// True where an upstream's own headers are among the headers.
+    pub is_whole: bool,
+}
+
+impl Seen {
+    /// A header's values, joined.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let values: Vec<&str> = self
+            .headers
+            .iter()
+            .filter(|(field, _)| field.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+            .collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+}
+
+/// What is not as expected, each as a line for people; nothing: all is well.
+pub fn judge(site: &Site, row: &Row, seen: &Seen) -> Vec<String> {
+    let mut wrong = Vec::new();
+    status(row, seen, &mut wrong);
+    upstream(site, row, seen, &mut wrong);
+    headers(row, seen, &mut wrong);
+    location(row, seen, &mut wrong);
+    content(row, seen, &mut wrong);
+    connection(row, seen, &mut wrong);
+    wrong
+}
+
+fn status(row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
+    let Some(status) = seen.status else {
+        if let Status::OneOf(expected) = &row.expected.status {
+            wrong.push(format!(
+                "status {}, but an upstream would answer",
+                listed(expected)
+            ));
+        }
+        return;
+    };
+    match &row.expected.status {
+        Status::OneOf(expected) if !expected.contains(&status) => {
+            wrong.push(format!("status {status} instead of {}", listed(expected)));
+        }
+        Status::Application if matches!(status, 401 | 502..=504) => {
+            wrong.push(format!(
+                "status {status} instead of the application's answer"
+            ));
+        }
+        Status::Good if !(200..300).contains(&status) => {
+            wrong.push(format!("status {status} instead of 2xx"));
+        }
+        _ => {}
+    }
+}
+
+fn listed(statuses: &[u16]) -> String {
+    let words: Vec<String> = statuses.iter().map(u16::to_string).collect();
+    words.join(" or ")
+}
+
+fn upstream(site: &Site, row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
+    let own = site.environment(row.environment);
+    let other = site.environment(row.environment.other());
+    if let Some(identity) = &seen.identity {
+        let is = |name: Name| {
+            identity.eq_ignore_ascii_case(&name.to_string())
+                || *identity == site.environment(name).project
+                || *identity == site.environment(name).domain
+        };
+        if is(row.environment.other()) {
+            wrong.push(format!("{} answers for {}", other.project, own.project));
+        } else if !is(row.environment) {
+            wrong.push(format!(
+                "it is answered by {identity:?}, not by {}",
+                own.project
+            ));
+        }
+    }
+    let Some(upstreams) = &seen.upstreams else {
+        return;
+    };
+    match row.expected.upstream {
+        None if !upstreams.is_empty() => {
+            wrong.push(format!(
+                "it goes to {} instead of nobody",
+                upstreams.join(", ")
+            ));
+        }
+        None => {}
+        Some(service) => {
+            let expected = match service {
+                Service::Api => own.api_upstreams(),
+                Service::Web => own.web_upstreams(),
+            };
+            if upstreams.is_empty() {
+                wrong.push(format!(
+                    "it goes to nobody instead of {}",
+                    expected.join(", ")
+                ));
+            }
+            for upstream in upstreams
+                .iter()
+                .filter(|upstream| !expected.contains(upstream))
+            {
+                let of_other = other.api_upstreams().contains(upstream)
+                    || other.web_upstreams().contains(upstream)
+                    || upstream.starts_with(&format!("{}-", other.project));
+                wrong.push(if of_other {
+                    format!("it goes to {upstream}, which is {}'s", other.project)
+                } else {
+                    format!("it goes to {upstream} instead of {}", expected.join(", "))
+                });
+            }
+        }
+    }
+}
+
+fn headers(row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
+    for (name, expected) in &row.expected.headers {
+        match seen.header(name) {
+            Some(value) if value == *expected => {}
+            Some(value) => wrong.push(format!("{name} is {value:?} instead of {expected:?}")),
+            None => wrong.push(format!("{name} is missing, expected {expected:?}")),
+        }
+    }
+    for unwanted in &row.expected.no_headers {
+        let (name, part) = unwanted.split_once(": ").unwrap_or((unwanted, ""));
+        if let Some(value) = seen.header(name)
+            && value.contains(part)
+        {
+            wrong.push(format!("{name} is {value:?}, which must not be there"));
+        }
+    }
+}
+
+fn location(row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
+    let location = seen.header("location");
+    let expected = &row.expected.location;
+    if !expected.is_empty() && !location.as_ref().is_some_and(|to| expected.contains(to)) {
+        let to = location.as_deref().unwrap_or("nowhere");
+        wrong.push(format!(
+            "it leads to {to} instead of {}",
+            expected.join(" or ")
+        ));
+    }
+    // An application whose login is off answers without a redirect.
+    if let (Some(part), Some(to)) = (&row.expected.location_holds, &location)
+        && seen.is_whole
+    {
+        let plain = percent_encoding::percent_decode_str(to).decode_utf8_lossy();
+        if plain.contains("redirect_uri=") && !plain.contains(part.as_str()) {
+            wrong.push(format!("its login does not come back to {part}"));
+        }
+    }
+}
+
+fn content(row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
+    if let Some(path) = &row.expected.file {
+        match (&seen.body, &seen.file) {
+            (Some(body), _) => match std::fs::read(path) {
+                Ok(bytes) if bytes == *body => {}
+                Ok(_) => wrong.push(format!("it is not the content of {}", path.display())),
+                Err(error) => wrong.push(format!("cannot read {}: {error}", path.display())),
+            },
+            (None, Some(file)) => {
+                let (Ok(a), Ok(b)) = (file.canonicalize(), path.canonicalize()) else {
+                    return;
+                };
+                if a != b {
+                    wrong.push(format!(
+                        "it is {} instead of {}",
+                        file.display(),
+                        path.display()
+                    ));
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    if let (Some(expected), Some(body)) = (&row.expected.body, &seen.body)
+        && expected.as_bytes() != body
+    {
+        wrong.push("its text is not the expected one".into());
+    }
+}
+
+fn connection(row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
+    if row.expected.http2
+        && let Some(version) = &seen.version
+        && version != "HTTP/2.0"
+    {
+        wrong.push(format!("it speaks {version}, not HTTP/2"));
+    }
+    if row.expected.certificate {
+        if let Some(cause) = &seen.distrust {
+            wrong.push(format!("its certificate is not to be trusted: {cause}"));
+        }
+        if let Some(certificate) = seen.certificate.filter(|own| own.is_overdue()) {
+            let days = certificate.days_left();
+            wrong.push(format!(
+                "its certificate lapses in {days} days and was not renewed"
+            ));
+        }
+    }
+}

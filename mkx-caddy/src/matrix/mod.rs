@@ -1,0 +1,133 @@
+//! What the site promises of its edge, as questions and the answers they must get. `probe` asks
+//! a running server, `check` asks a configuration.
+
+mod judge;
+mod site;
+mod vault;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use mkx_contract::site::Name;
+use mkx_contract::{Result, Site};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use judge::{Certificate, Seen, judge};
+
+use crate::route::Request;
+
+/// Who stands behind a route of an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// The API.
+    Api,
+    /// The pages.
+    Web,
+}
+
+/// Which statuses are right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// One of these.
+    OneOf(Vec<u16>),
+    /// Whatever the application says, but not that a password is needed, nor that it is away.
+    Application,
+    /// 2xx.
+    Good,
+}
+
+/// What the answer must be; what is absent is not looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Expected {
+    /// The status.
+    pub status: Status,
+    /// Who must answer.
+    pub upstream: Option<Service>,
+    /// Headers and their values.
+    pub headers: BTreeMap<String, String>,
+    /// Headers that must not be there.
+    pub no_headers: Vec<String>,
+    /// Where a redirect must lead, one of these.
+    pub location: Vec<String>,
+    /// What a redirect's address must hold.
+    pub location_holds: Option<String>,
+    /// The file whose bytes it must be.
+    pub file: Option<PathBuf>,
+    /// The exact text.
+    pub body: Option<String>,
+    /// True where HTTP/2 must be spoken.
+    pub http2: bool,
+    /// True where the certificate must be trusted, and renewed in time (14 days).
+    pub certificate: bool,
+}
+
+impl Expected {
+    fn status(status: Status) -> Expected {
+        Expected {
+            status,
+            upstream: None,
+            headers: BTreeMap::new(),
+            no_headers: Vec::new(),
+            location: Vec::new(),
+            location_holds: None,
+            file: None,
+            body: None,
+            http2: false,
+            certificate: false,
+        }
+    }
+
+    fn headers(mut self, fields: &[(String, String)]) -> Expected {
+        self.headers.extend(fields.iter().cloned());
+        self
+    }
+}
+
+/// A question, and what its answer must be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Row {
+    /// What is proven: `credentials`, `own_environment`, `restricted`, ….
+    pub rule: String,
+    /// Whose host is asked.
+    pub environment: Name,
+    /// What is asked.
+    pub request: Request,
+    /// What must come.
+    pub expected: Expected,
+}
+
+/// All questions, and what could not be asked.
+pub struct Matrix {
+    /// The questions.
+    pub rows: Vec<Row>,
+    /// What is left out, and why.
+    pub left_out: Vec<String>,
+}
+
+impl Matrix {
+    /// The matrix of a site. `patterns` are path patterns that the edge is known to use: every
+    /// one of them is a place where a password may have been forgotten.
+    pub fn of(site: &Site, patterns: &[String]) -> Result<Matrix> {
+        let mut matrix = Matrix {
+            rows: Vec::new(),
+            left_out: Vec::new(),
+        };
+        for name in [Name::Ea, Name::Eb] {
+            site::rows(&mut matrix, site, name, patterns);
+            vault::rows(&mut matrix, site, name)?;
+        }
+        Ok(matrix)
+    }
+
+    fn add(&mut self, rule: &str, environment: Name, request: Request, expected: Expected) {
+        self.rows.push(Row {
+            rule: rule.into(),
+            environment,
+            request,
+            expected,
+        });
+    }
+}

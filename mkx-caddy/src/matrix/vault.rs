@@ -1,0 +1,213 @@
+//! What is asked of an environment's vault host: with the files that are really there, where the
+//! vault is on this machine.
+
+use std::path::{Path, PathBuf};
+
+use mkx_contract::site::{Environment, Name};
+use mkx_contract::{Result, Site};
+use walkdir::WalkDir;
+
+use super::{Expected, Matrix, Status};
+use crate::edge::{IMMUTABLE, ROBOTS, vault_headers};
+use crate::links;
+use crate::route::{Request, is_path};
+
+/// How many entries of a vault are looked at for examples.
+const LOOKED_AT: usize = 20_000;
+
+/// Real files of a vault, as examples.
+#[derive(Default)]
+struct Examples {
+    /// Served: the path below the root.
+    served: Option<String>,
+    /// Served, in two folders whose names are digits up to 3f.
+    sharded: Option<String>,
+    /// Not in the other vault.
+    own: Option<String>,
+    /// One for each pattern that is not served.
+    restricted: Vec<String>,
+}
+
+pub(super) fn rows(matrix: &mut Matrix, site: &Site, name: Name) -> Result<()> {
+    let environment = site.environment(name);
+    let other = site.environment(name.other());
+    let vault = &environment.vault;
+    let examples = if vault.path.is_dir() {
+        examples(environment, &other.vault.path)
+    } else {
+        matrix.left_out.push(format!(
+            "the files of {}: {} is not on this machine",
+            vault.domain,
+            vault.path.display()
+        ));
+        Examples::default()
+    };
+    let outside = links::leading_out(&vault.path)?;
+    let fields = vault_headers();
+    for scheme in ["https", "http"] {
+        let ask = |path: &str| Request::get(scheme, &vault.domain, path);
+        let refused = || Expected {
+            no_headers: vec!["Cache-Control".into()],
+            ..Expected::status(Status::OneOf(vec![403, 404])).headers(&fields)
+        };
+        let missing = Expected {
+            certificate: scheme == "https",
+            http2: scheme == "https",
+            ..refused()
+        };
+        matrix.add("vault_missing", name, ask("/mkx-probe/none.png"), missing);
+        for (rule, file, path) in served(vault.legacy_paths, &examples) {
+            let mut expected = Expected {
+                file: Some(vault.path.join(&file)),
+                ..Expected::status(Status::OneOf(vec![200])).headers(&fields)
+            };
+            expected
+                .headers
+                .insert("Cache-Control".into(), IMMUTABLE.into());
+            matrix.add(rule, name, ask(&path), expected);
+        }
+        for path in restricted(environment, &examples) {
+            matrix.add("restricted", name, ask(&path), refused());
+        }
+        for pattern in &outside {
+            if !pattern.contains('*') {
+                matrix.add("leads_out", name, ask(pattern), refused());
+            }
+        }
+        if name == Name::Eb {
+            let robots = Expected {
+                body: Some(ROBOTS.into()),
+                ..Expected::status(Status::OneOf(vec![200])).headers(&fields)
+            };
+            matrix.add("robots", name, ask("/robots.txt"), robots);
+        }
+    }
+    if let Some(path) = &examples.own {
+        let request = Request::get("https", &other.vault.domain, &format!("/{path}"));
+        let expected = Expected::status(Status::OneOf(vec![403, 404])).headers(&fields);
+        matrix.add("own_environment", name.other(), request, expected);
+    }
+    Ok(())
+}
+
+/// Files, and the paths that they are asked for by.
+fn served(legacy_paths: bool, examples: &Examples) -> Vec<(&'static str, String, String)> {
+    let mut served = Vec::new();
+    for file in [&examples.served, &examples.own].into_iter().flatten() {
+        served.push(("vault_file", file.clone(), format!("/{file}")));
+    }
+    if let Some(file) = examples.sharded.as_ref().filter(|_| legacy_paths) {
+        served.push(("vault_legacy", file.clone(), legacy(file)));
+    }
+    served
+}
+
+/// `24/07/NAME` as it was called before: other digits with the same low bits, and a third folder.
+fn legacy(file: &str) -> String {
+    let raised = |digits: &str| {
+        let (high, low) = digits.split_at(1);
+        let high = u8::from_str_radix(high, 16).unwrap_or_default();
+        format!("{:x}{low}", high + 12)
+    };
+    let (first, rest) = file.split_at(2);
+    let (second, name) = rest[1..].split_at(2);
+    format!("/{}/{}/00{name}", raised(first), raised(second))
+}
+
+/// Restricted files that are there, by every spelling of their path; what is not there is asked
+/// for all the same, since a configuration tells even without the file.
+fn restricted(environment: &Environment, examples: &Examples) -> Vec<String> {
+    let mut paths = Vec::new();
+    for pattern in &environment.vault.restricted {
+        let stem = pattern.replace('*', "mkx-probe");
+        paths.push(if stem.starts_with('/') {
+            stem
+        } else {
+            format!("/{stem}")
+        });
+    }
+    for file in &examples.restricted {
+        let (first, rest) = file.split_at(1);
+        let upper = file.to_uppercase();
+        paths.extend([
+            format!("/{file}"),
+            format!("//{file}"),
+            format!("/./{file}"),
+            format!("/mkx/../{file}"),
+            format!("/%{:02x}{rest}", first.as_bytes()[0]),
+            format!("/{upper}"),
+        ]);
+    }
+    paths
+}
+
+fn examples(environment: &Environment, other: &Path) -> Examples {
+    let vault = &environment.vault;
+    let mut examples = Examples::default();
+    let mut patterns: Vec<&String> = vault.restricted.iter().collect();
+    let files = WalkDir::new(&vault.path)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_map(std::result::Result::ok)
+        .take(LOOKED_AT)
+        .filter(|entry| entry.file_type().is_file());
+    for entry in files {
+        let Some(path) = below(&vault.path, entry.path()) else {
+            continue;
+        };
+        let asked = format!("/{path}");
+        let is_hit = |pattern: &str| is_path(pattern, &asked).unwrap_or(false);
+        if vault.restricted.iter().any(|pattern| is_hit(pattern)) {
+            if patterns.iter().any(|pattern| is_hit(pattern)) {
+                patterns.retain(|pattern| !is_hit(pattern));
+                examples.restricted.push(path);
+            }
+            continue;
+        }
+        if entry.file_name().to_string_lossy().starts_with("index.") {
+            continue;
+        }
+        if examples.sharded.is_none() && is_sharded(&path) {
+            examples.sharded = Some(path.clone());
+        }
+        if examples.own.is_none() && std::fs::symlink_metadata(other.join(&path)).is_err() {
+            examples.own = Some(path.clone());
+        }
+        examples.served.get_or_insert(path);
+    }
+    examples
+}
+
+/// The path below the root, where a URL can hold it as it is.
+fn below(root: &Path, path: &Path) -> Option<String> {
+    let relative: PathBuf = path.strip_prefix(root).ok()?.to_path_buf();
+    let text = relative.to_str()?;
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte))
+        .then(|| text.to_owned())
+}
+
+fn is_sharded(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    let is_shard = |part: &str| {
+        part.len() == 2
+            && part.starts_with(['0', '1', '2', '3'])
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    parts.len() == 3 && is_shard(parts[0]) && is_shard(parts[1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_former_path_has_higher_digits_and_a_third_folder() {
+        assert_eq!(legacy("24/07/a.png"), "/e4/c7/00/a.png");
+        assert!(is_sharded("3f/05/a.png"));
+        assert!(!is_sharded("a4/47/a.png"));
+        assert!(!is_sharded("3f/05/1a/a.png"));
+    }
+}

@@ -1,0 +1,247 @@
+//! Request matchers.
+
+use mkx_contract::Result;
+use serde_json::Value;
+
+use super::placeholder::compiled;
+use super::uri::cleaned;
+use super::{Exchange, array, files, glob, only, texts, unknown};
+
+/// True where one of the sets matches, or where there is none.
+pub fn any(exchange: &mut Exchange, sets: &Value) -> Result<bool> {
+    let sets = array(sets);
+    if sets.is_empty() {
+        return Ok(true);
+    }
+    for set in sets {
+        if all(exchange, set)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Every matcher of a set. Those with an effect (what a file matcher found) come last, as the
+/// order in JSON says nothing.
+fn all(exchange: &mut Exchange, set: &Value) -> Result<bool> {
+    let Some(set) = set.as_object() else {
+        return Err(unknown("a matcher that is not an object"));
+    };
+    let mut matchers: Vec<(&String, &Value)> = set.iter().collect();
+    matchers.sort_by_key(|(kind, _)| match kind.as_str() {
+        "host" | "method" | "protocol" => 0,
+        "path" => 1,
+        "path_regexp" => 2,
+        "file" => 4,
+        _ => 3,
+    });
+    for (kind, matcher) in matchers {
+        if !one(exchange, kind, matcher)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn one(exchange: &mut Exchange, kind: &str, matcher: &Value) -> Result<bool> {
+    let request = exchange.request;
+    match kind {
+        "host" => {
+            for pattern in texts(matcher) {
+                if is_host(&exchange.replaced(pattern)?, &request.host) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        "path" => {
+            for pattern in texts(matcher) {
+                let pattern = exchange.replaced(pattern)?;
+                if is_path(&pattern, &exchange.uri.path)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        "path_regexp" => {
+            let path = cleaned(&exchange.uri.path);
+            regexp(exchange, matcher, &path)
+        }
+        "method" => Ok(texts(matcher).any(|method| method == exchange.method)),
+        "protocol" => match matcher.as_str() {
+            Some(protocol @ ("http" | "https")) => Ok(request.scheme == protocol),
+            _ => Err(unknown(format!("the protocol {matcher}"))),
+        },
+        "header" => Ok(header(exchange, matcher)),
+        "header_regexp" => {
+            for (field, pattern) in matcher.as_object().into_iter().flatten() {
+                let value = exchange
+                    .request
+                    .header(field)
+                    .unwrap_or_default()
+                    .to_owned();
+                if !regexp(exchange, pattern, &value)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        "query" => Ok(query(exchange, matcher)),
+        "vars" => {
+            for (name, values) in matcher.as_object().into_iter().flatten() {
+                let value = if name.starts_with('{') {
+                    exchange.replaced(name)?
+                } else {
+                    exchange.vars.get(name).cloned().unwrap_or_default()
+                };
+                if !texts(values).any(|expected| expected == value) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        "not" => {
+            for set in array(matcher) {
+                if all(exchange, set)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        "file" => files::exists(exchange, matcher),
+        other => Err(unknown(format!("the matcher {other:?}"))),
+    }
+}
+
+fn is_host(pattern: &str, host: &str) -> bool {
+    let host = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if !pattern.contains('*') {
+        return pattern.eq_ignore_ascii_case(host);
+    }
+    let (wanted, given): (Vec<&str>, Vec<&str>) =
+        (pattern.split('.').collect(), host.split('.').collect());
+    wanted.len() == given.len()
+        && wanted
+            .iter()
+            .zip(given)
+            .all(|(wanted, given)| *wanted == "*" || wanted.eq_ignore_ascii_case(given))
+}
+
+/// Caddy's path patterns: without regard to case, on the unescaped and cleaned path.
+pub fn is_path(pattern: &str, path: &str) -> Result<bool> {
+    if pattern == "*" {
+        return Ok(true);
+    }
+    if pattern.contains('%') || pattern.contains("//") {
+        return Err(unknown(format!("the path pattern {pattern:?}")));
+    }
+    let (pattern, path) = (pattern.to_lowercase(), cleaned(&path.to_lowercase()));
+    let stars = pattern.matches('*').count();
+    if stars == 2
+        && let Some(inner) = pattern.strip_prefix('*').and_then(|p| p.strip_suffix('*'))
+    {
+        return Ok(path.contains(inner));
+    }
+    if stars == 1 {
+        if let Some(end) = pattern.strip_prefix('*') {
+            return Ok(path.ends_with(end));
+        }
+        if let Some(start) = pattern.strip_suffix('*') {
+            return Ok(path.starts_with(start));
+        }
+    }
+    Ok(glob::matches(&pattern, &path))
+}
+
+/// Notes what the groups caught, also under the matcher's name.
+fn regexp(exchange: &mut Exchange, matcher: &Value, text: &str) -> Result<bool> {
+    only(matcher, "a regular expression", &["name", "pattern"])?;
+    let regex = compiled(matcher["pattern"].as_str().unwrap_or_default())?;
+    let Some(captures) = regex.captures(text) else {
+        return Ok(false);
+    };
+    let name = matcher["name"].as_str().unwrap_or_default();
+    for (number, group) in captures.iter().enumerate() {
+        let value = group.map_or("", |group| group.as_str()).to_owned();
+        for prefix in ["http.regexp", &format!("http.regexp.{name}")] {
+            exchange
+                .set
+                .insert(format!("{prefix}.{number}"), value.clone());
+        }
+    }
+    for group in regex.capture_names().flatten() {
+        let value = captures.name(group).map_or("", |group| group.as_str());
+        exchange
+            .set
+            .insert(format!("http.regexp.{name}.{group}"), value.to_owned());
+    }
+    Ok(true)
+}
+
+fn header(exchange: &Exchange, matcher: &Value) -> bool {
+    matcher
+        .as_object()
+        .into_iter()
+        .flatten()
+        .all(|(field, values)| {
+            let given = match field.as_str() {
+                "Host" => Some(exchange.request.host.as_str()),
+                field => exchange.request.header(field),
+            };
+            match (values.as_array(), given) {
+                (None, given) => given.is_none(),
+                (Some(values), Some(given)) => {
+                    values.is_empty()
+                        || values
+                            .iter()
+                            .filter_map(Value::as_str)
+                            .any(|pattern| glob::fits_ends(pattern, given))
+                }
+                (Some(_), None) => false,
+            }
+        })
+}
+
+fn query(exchange: &Exchange, matcher: &Value) -> bool {
+    let text = exchange.uri.query.clone().unwrap_or_default();
+    let given: Vec<(String, String)> = url::form_urlencoded::parse(text.as_bytes())
+        .into_owned()
+        .collect();
+    matcher
+        .as_object()
+        .into_iter()
+        .flatten()
+        .all(|(key, values)| {
+            texts(values).any(|value| {
+                given
+                    .iter()
+                    .any(|(name, given)| name == key && (value == "*" || value == given))
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pattern: &str, path: &str, expected: bool) {
+        assert_eq!(
+            is_path(pattern, path).unwrap(),
+            expected,
+            "{pattern} {path}"
+        );
+    }
+
+    #[test]
+    fn path_patterns_see_the_cleaned_path_in_lower_case() {
+        check("/mkpx/*", "/MKPX/a", true);
+        check("/mkpx/*", "//mkpx/a", true);
+        check("/mkpx/*", "/x/../mkpx/a", true);
+        check("/mkpx/*", "/mkpx", false);
+        check("*.tmp", "/a/b.tmp", true);
+        check("*/.*", "/a/.b", true);
+        check("*/.*", "/a/b", false);
+        check("/login", "/login/", false);
+    }
+}
