@@ -76,6 +76,7 @@ pub struct Prober<'a> {
     client: Client,
     address: Option<IpAddr>,
     patience: Duration,
+    most_failures: u64,
 }
 
 impl<'a> Prober<'a> {
@@ -103,6 +104,7 @@ impl<'a> Prober<'a> {
             client: client.keeping(),
             address,
             patience: Duration::from_secs(2),
+            most_failures: u64::MAX,
         })
     }
 
@@ -110,6 +112,12 @@ impl<'a> Prober<'a> {
     /// its certificates.
     pub fn patient(mut self, patience: Duration) -> Prober<'a> {
         self.patience = patience;
+        self
+    }
+
+    /// Stops after some rows that are not as expected: enough is known, and time counts.
+    pub fn giving_up_after(mut self, failures: u64) -> Prober<'a> {
+        self.most_failures = failures;
         self
     }
 
@@ -137,6 +145,9 @@ impl<'a> Prober<'a> {
                 summary.ok = false;
             }
             each(&probe)?;
+            if summary.failed >= self.most_failures {
+                break;
+            }
         }
         Ok(summary)
     }

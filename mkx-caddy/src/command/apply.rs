@@ -38,7 +38,11 @@ impl Apply {
     /// Applies and reports.
     pub fn run(&self, common: &Common) -> Result<Answer> {
         let site = common.site()?;
-        let prober = self.target.prober(&site)?.patient(PATIENCE);
+        let prober = self
+            .target
+            .prober(&site)?
+            .patient(PATIENCE)
+            .giving_up_after(3);
         let permissions = Permissions {
             confirm: self.confirm.as_deref(),
             close_streams: self.close_streams,

@@ -73,9 +73,7 @@ pub fn answer(configuration: &Configuration, request: &Request) -> Result<Answer
             None => {
                 let handler = match (status, exchange.credentials) {
                     (401, Credentials::Needed) => Handler::Authentication,
-                    (403..=405, _) if exchange.vars.contains_key("root") => {
-                        Handler::FileServer
-                    }
+                    (403..=405, _) if exchange.vars.contains_key("root") => Handler::FileServer,
                     _ => Handler::Error,
                 };
                 Outcome::of(handler, Some(status))
