@@ -193,13 +193,13 @@ fn an_unknown_missing_or_ill_typed_member_is_named_with_its_place() {
     check(
         ("8884", 0),
         "\"8884\"",
-        ("\"port\"", 1),
+        ("\"port\"", 2),
         "environments.eb.mqtt.port: invalid type: string \"8884\", expected u16",
     );
     check(
         ("8884", 0),
         "70000",
-        ("\"port\"", 1),
+        ("\"port\"", 2),
         "environments.eb.mqtt.port: invalid value: integer `70000`, expected u16",
     );
     check(
@@ -329,19 +329,19 @@ fn ports_and_host_names_are_compared_across_kinds() {
     check(
         ("8884", 0),
         "1883",
-        ("\"port\"", 1),
+        ("\"port\"", 2),
         "environments.eb.mqtt.port: port 1883 is environments.ea.mqtt.plain_port too; each needs its own",
     );
     check(
         ("1884", 0),
         "8884",
-        ("\"plain_port\"", 1),
+        ("\"plain_port\"", 2),
         "environments.eb.mqtt.plain_port: port 8884 is environments.eb.mqtt.port too; each needs its own",
     );
     check(
         ("1884", 0),
         "5432",
-        ("\"plain_port\"", 1),
+        ("\"plain_port\"", 2),
         "environments.eb.mqtt.plain_port: port 5432 is environments.ea.database.url too; each needs its own",
     );
     check(
