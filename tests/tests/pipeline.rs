@@ -4,6 +4,7 @@ use mkx_tests::generate::Spec;
 use mkx_tests::site::{Site, Size};
 use mkx_tests::studio::Studio;
 use mkx_tests::tool::{Tool, binary};
+use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -57,6 +58,20 @@ fn makapix() -> Site {
 }
 
 const PIPELINE: &str = "mkx-sample run | mkx-sample files | mkx-vault sync";
+
+#[test]
+fn one_line_fills_database_and_vault() {
+    let site = makapix();
+    let typed = type_in(site.folder(), PIPELINE);
+    assert_eq!(typed.codes, [0, 0, 0], "{}{}", typed.stdout, typed.stderr);
+    let report: Value = serde_json::from_str(&typed.stdout).expect("one document");
+    assert!(report["copied"].as_u64() > Some(0), "{report:#}");
+    let again = type_in(
+        site.folder(),
+        "mkx-sample files < /dev/null | mkx-vault verify",
+    );
+    assert_eq!(again.codes, [0, 0], "{}{}", again.stdout, again.stderr);
+}
 
 #[test]
 fn a_run_that_fails_touches_no_file_and_its_own_code_is_there() {

@@ -108,10 +108,13 @@ impl Judge<'_> {
             }
         };
         let subject = &self.subjects[index];
+        // What refers to a row is a key and no kind, unless the policy names it.
+        let is_named = subject.policy.coverage.is_some();
         Ok(subject
             .columns
             .iter()
-            .filter(|treated| treated.base == Promise::Kept && names.contains(&treated.column.name))
+            .filter(|treated| treated.base == Promise::Kept && (is_named || !treated.refers))
+            .filter(|treated| names.contains(&treated.column.name))
             .map(|treated| treated.column.name.clone())
             .collect())
     }

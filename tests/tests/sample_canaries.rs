@@ -1,0 +1,142 @@
+//! Canaries in every sensitive column of production: after a run none is in a full dump of
+//! development, in the report, the journal, what was said, or was ever on a command line.
+
+use mkx_tests::generate::Spec;
+use mkx_tests::generate::canary::{canaries, found_in};
+use mkx_tests::postgres_server::PASSWORD;
+use mkx_tests::site::{DATABASE, Site, Size};
+use mkx_tests::tool::Tool;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+fn makapix(users: u64) -> Site {
+    let size = Size {
+        spec: Spec {
+            canaries: true,
+            ..Spec::new(users, 7)
+        },
+        max_files: Some(10),
+    };
+    let site = Site::make(&size, &|_| {}).expect("production is made");
+    Tool::new("mkx-sample")
+        .directory(site.folder())
+        .args(["policy", "init", "--preset", "makapix"])
+        .run()
+        .expect_code(0);
+    site
+}
+
+/// Every command line of the machine that holds a canary or a password.
+fn look_at_command_lines(found: &mut BTreeSet<String>) {
+    let processes = std::fs::read_dir("/proc").expect("the machine shows its processes");
+    for process in processes.flatten() {
+        let Ok(line) = std::fs::read(process.path().join("cmdline")) else {
+            continue;
+        };
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if line.contains("mkx-sample") || line.contains("pg_dump") || line.contains("pg_restore") {
+            found.extend(found_in(&line).into_iter().map(str::to_owned));
+            if line.contains(PASSWORD) {
+                found.insert("the database's password".into());
+            }
+        }
+    }
+}
+
+fn text_of_files_below(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder)
+        .expect("the folder can be read")
+        .flatten()
+    {
+        let path = entry.path();
+        if path.is_dir() {
+            text += &text_of_files_below(&path);
+        } else {
+            text += &String::from_utf8_lossy(&std::fs::read(&path).expect("the file can be read"));
+        }
+    }
+    text
+}
+
+fn dump(site: &Site) -> String {
+    let output = Command::new(site.eb.programs().join("pg_dump"))
+        .arg(format!("--dbname={}", site.eb.url(DATABASE)))
+        .output()
+        .expect("pg_dump starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn no_canary_leaves_production() {
+    let site = makapix(400);
+    let mut running = Tool::new("mkx-sample")
+        .directory(site.folder())
+        .args(["run"])
+        .spawn();
+    let mut on_command_lines = BTreeSet::new();
+    while !running.has_ended() {
+        look_at_command_lines(&mut on_command_lines);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let finished = running.wait().expect_code(0);
+    assert_eq!(on_command_lines, BTreeSet::new());
+    let dumped = dump(&site);
+    assert!(
+        dumped.contains("COPY public.users"),
+        "the dump is of a full database"
+    );
+    assert_eq!(found_in(&dumped), Vec::<&str>::new(), "in the dump");
+    assert_eq!(
+        found_in(&finished.stdout),
+        Vec::<&str>::new(),
+        "in the report"
+    );
+    assert_eq!(
+        found_in(&finished.stderr),
+        Vec::<&str>::new(),
+        "in what it said"
+    );
+    let kept = text_of_files_below(&site.path("state"));
+    assert_eq!(
+        found_in(&kept),
+        Vec::<&str>::new(),
+        "in the state directory"
+    );
+    // Codes and countries are too short for a dump to be searched for them.
+    let mut eb = site.eb.client(DATABASE);
+    for canary in canaries() {
+        let row = eb
+            .query_one(
+                &format!(
+                    "SELECT count(*) FROM \"{}\" WHERE \"{}\"::text ILIKE $1",
+                    canary.table, canary.column
+                ),
+                &[&canary.like],
+            )
+            .expect("development answers");
+        let rows: i64 = row.get(0);
+        assert_eq!(rows, 0, "{}.{}", canary.table, canary.column);
+    }
+}
+
+#[test]
+fn the_search_finds_the_canaries_where_they_are() {
+    let site = makapix(100);
+    let output = Command::new(site.ea.programs().join("pg_dump"))
+        .arg(format!("--dbname={}", site.ea.url(DATABASE)))
+        .output()
+        .expect("pg_dump starts");
+    let found = found_in(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(
+        found.len(),
+        mkx_tests::generate::canary::needles().len(),
+        "{found:?}"
+    );
+}
