@@ -6,7 +6,7 @@ use mkx_contract::{Failure, Result};
 use postgres::Client;
 use postgres::error::SqlState;
 
-use crate::endpoint::{Endpoint, cause};
+use crate::endpoint::{Endpoint, advised, cause};
 use crate::names::Names;
 use crate::sql::{identifier, literal};
 
@@ -125,11 +125,12 @@ impl Cluster {
     /// Exit 4.
     pub fn execute(&mut self, statement: &str, doing: &str) -> Result<()> {
         self.client.batch_execute(statement).map_err(|error| {
-            Failure::peer(format!(
+            let failure = Failure::peer(format!(
                 "cannot {doing} on {}: {}",
                 self.live.address(),
                 cause(&error)
-            ))
+            ));
+            advised(failure, &error)
         })
     }
 
@@ -293,7 +294,7 @@ impl Cluster {
                 identifier(&role)
             ));
         }
-        failure
+        advised(failure, error)
     }
 
     /// Makes a copy of a database that nobody is in, and marks it. An untouchable copy lets

@@ -241,7 +241,8 @@ impl Program {
     }
 }
 
-/// The line that says what is wrong, without the program's name, and with the detail if any.
+/// The line that says what is wrong, without the program's name, and with the detail or hint if
+/// any.
 fn first_error(text: &str) -> String {
     let lines: Vec<&str> = text
         .lines()
@@ -258,11 +259,11 @@ fn first_error(text: &str) -> String {
         .split_once("error: ")
         .map_or(*line, |(_, rest)| rest)
         .to_owned();
-    if let Some(detail) = lines
-        .get(at + 1)
-        .and_then(|line| line.strip_prefix("DETAIL:"))
-    {
-        message.push_str(&format!(" ({})", detail.trim()));
+    if let Some(more) = lines.get(at + 1).and_then(|line| {
+        line.strip_prefix("DETAIL:")
+            .or_else(|| line.strip_prefix("HINT:"))
+    }) {
+        message.push_str(&format!(" ({})", more.trim()));
     }
     message
 }

@@ -3,6 +3,7 @@
 
 mod cluster;
 pub mod roles;
+mod small_disk;
 mod tls;
 
 use postgres::{Client, NoTls};

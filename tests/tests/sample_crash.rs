@@ -190,3 +190,31 @@ fn a_connection_that_is_cut_leaves_eb_as_it_was() {
     }
     check_next_run_succeeds(&site);
 }
+
+#[test]
+fn a_full_disk_leaves_eb_as_it_was_and_room_is_enough_to_go_on() {
+    const MEGABYTE: u64 = 1 << 20;
+    let site = filled();
+    let before = eb(&site);
+    // From no room for an empty database up to room for all but the pristine copy.
+    for free in [1, 6, 9] {
+        site.eb.restart_on_small_disk(free * MEGABYTE);
+        let finished = run(&site).run().expect_code(4);
+        let said = &finished.stderr;
+        let is_named = [
+            "No space left on device",
+            "make room",
+            "Check free disk space",
+        ];
+        assert!(is_named.iter().any(|words| said.contains(words)), "{said}");
+        assert_eq!(eb(&site), before);
+        assert_eq!(databases(&site), ["makapix", "makapix_mkx_pristine"]);
+        site.eb.stop();
+        site.eb.launch();
+        assert_eq!(eb(&site), before);
+    }
+    site.eb.restart_on_small_disk(MEGABYTE);
+    run(&site).run().expect_code(4);
+    site.eb.enlarge_small_disk(200 * MEGABYTE);
+    check_next_run_succeeds(&site);
+}

@@ -211,12 +211,13 @@ impl Endpoint {
 
     /// "cannot VERB \"makapix\" on 127.0.0.1:5432: CAUSE" with the server's own words (exit 4).
     pub fn cannot(&self, verb: &str, error: &postgres::Error) -> Failure {
-        Failure::peer(format!(
+        let failure = Failure::peer(format!(
             "cannot {verb} \"{}\" on {}: {}",
             self.database(),
             self.address(),
             cause(error)
-        ))
+        ));
+        advised(failure, error)
     }
 }
 
@@ -226,6 +227,20 @@ fn is_worth_another_try(error: &postgres::Error) -> bool {
     match error.code() {
         Some(code) => code == &SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
         None => true,
+    }
+}
+
+/// Adds what the user can do: make room where the disk is full, else the server's own hint.
+pub fn advised(failure: Failure, error: &postgres::Error) -> Failure {
+    match error.as_db_error() {
+        Some(db) if db.code() == &SqlState::DISK_FULL => {
+            failure.hint("make room on that server's disk, then run it again")
+        }
+        Some(db) => match db.hint() {
+            Some(hint) => failure.hint(format!("the server says: {hint}")),
+            None => failure,
+        },
+        None => failure,
     }
 }
 

@@ -73,7 +73,7 @@ fn finish(command: &mut Command, verb: &str) {
     }
 }
 
-fn attempt(command: &mut Command) -> Result<(), String> {
+pub(super) fn attempt(command: &mut Command) -> Result<(), String> {
     let output = command
         .stdin(Stdio::null())
         .output()
