@@ -11,8 +11,10 @@ pub mod env_file;
 mod find;
 mod interpolate;
 mod model;
+mod mqtt;
 mod resolve;
 mod validate;
 
 pub use find::{find, read};
 pub use model::*;
+pub use mqtt::*;

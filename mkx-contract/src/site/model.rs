@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Mqtt;
 use crate::Record;
 use crate::secret::Source;
 
@@ -346,35 +347,6 @@ impl Default for Web {
             access_log: None,
         }
     }
-}
-
-/// An environment's MQTT broker.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Mqtt {
-    /// The name that the application uses inside: the container's own.
-    pub host: String,
-    /// The name that devices are given.
-    pub public_host: String,
-    /// The port for TLS with client certificates, on the host.
-    pub port: u16,
-    /// The plain port, on loopback of the host.
-    pub plain_port: u16,
-    /// Certificates and keys, relative to the environment's directory.
-    pub certificate_directory: PathBuf,
-    /// Configuration, ACL and password files, relative to the environment's directory.
-    #[serde(default = "default_mqtt_config")]
-    pub config_directory: PathBuf,
-    /// A second fence: every topic starts with it. Absent: none.
-    #[serde(default)]
-    pub topic_prefix: Option<String>,
-    /// Makes the broker read its files again, as a command: `["docker", "kill", "--signal", "HUP", …]`.
-    #[serde(default)]
-    pub reload: Vec<String>,
-}
-
-fn default_mqtt_config() -> PathBuf {
-    "mqtt/config".into()
 }
 
 /// An environment's OAuth application.

@@ -43,6 +43,9 @@ fn resolve_environment(environment: &mut Environment, folder: &Path) {
     }
     anchor(&mut environment.vault.path, folder);
     anchor_source(&mut environment.database.password, folder);
+    if let Source::File(path) = &mut environment.mqtt.service.password {
+        anchor(path, folder);
+    }
     if let Access::BasicAuth { users_file, .. } = &mut environment.access {
         anchor(users_file, folder);
     }

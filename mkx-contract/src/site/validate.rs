@@ -164,6 +164,11 @@ fn check_environment(name: Name, environment: &Environment, role: Role) -> Optio
             "it must be a topic, without + and # and not under $",
         );
     }
+    for (index, topic) in environment.mqtt.topics.iter().enumerate() {
+        if let Some(cause) = topic.problem() {
+            return problem(&at(&format!("mqtt.topics.{index}.topic")), cause);
+        }
+    }
     for (field, domain) in [
         ("domain", &environment.domain),
         ("vault.domain", &environment.vault.domain),

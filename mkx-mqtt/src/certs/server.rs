@@ -1,0 +1,70 @@
+//! `certs server`: the broker's own certificate.
+
+use clap::Args;
+use mkx_contract::arguments::Common;
+use mkx_contract::{Answer, EnvironmentName, Result, output, voice};
+use serde_json::json;
+
+use super::{Authority as Report, Signed, unwritten};
+use crate::authority::Authority;
+use crate::key::Kind;
+use crate::place::Files;
+use crate::{changing, proof, reload, replace};
+
+/// The arguments of `certs server`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The environment
+    environment: EnvironmentName,
+    /// The key
+    #[arg(long, value_enum, default_value = "ecdsa")]
+    key: Kind,
+    /// How long it holds
+    #[arg(long, value_name = "DAYS", default_value_t = 825)]
+    days: u32,
+    /// Do not tell the broker
+    #[arg(long)]
+    no_reload: bool,
+    /// Production's domain, to change production's broker
+    #[arg(long, value_name = "DOMAIN")]
+    confirm: Option<String>,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    pub fn run(&self, common: &Common) -> Result<Answer> {
+        let site = common.site()?;
+        let environment = self.environment;
+        let doing = "replace the broker's certificate";
+        changing::confirm(&site, environment, self.confirm.as_deref(), doing)?;
+        let files = Files::of(&site, environment);
+        let (report, authority) =
+            changing::step(&site, environment, "mkx-mqtt certs server", || {
+                let authority = Authority::load(&site, environment)?;
+                let names = super::names(&site, environment);
+                let issued = authority.server(&names, &site.name, self.key, self.days)?;
+                replace::pair(&files.server, &issued.pem, issued.key.expose())
+                    .map_err(|error| unwritten(&files.server.certificate(), &error))?;
+                let report = Report {
+                    environment,
+                    authority: Signed::new(
+                        files.authority.certificate(),
+                        false,
+                        &authority.certificate,
+                    ),
+                    server: Signed::new(files.server.certificate(), true, &issued.certificate),
+                    proven: None,
+                };
+                let detail = json!({ "serial": report.server.serial });
+                Ok(((report, authority), detail))
+            })?;
+        let mut report = report;
+        if !self.no_reload && reload::broker(&site, environment)? {
+            proof::shows(&site, environment, &authority, &report.server.fingerprint)?;
+            report.proven = Some(true);
+            voice::say("the broker shows the new certificate");
+        }
+        output::stdout().document(&report)?;
+        Ok(Answer::Yes)
+    }
+}

@@ -1,0 +1,70 @@
+//! The accounts of the plain port.
+
+use mkx_contract::{EnvironmentName, Secret};
+
+use super::{Look, file};
+use crate::account::{Hash, lines};
+
+/// Looks at them.
+pub fn check(look: &mut Look) {
+    let path = look.files.passwords.clone();
+    let environment = look.environment;
+    let set = format!("mkx-mqtt passwd {environment} --from-site");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        look.find("passwords_missing", &path, "it cannot be read")
+            .hint = Some(set);
+        return;
+    };
+    file::secret(look, &path);
+    let other = std::fs::read_to_string(look.others().passwords).unwrap_or_default();
+    let user = look.site.environment(environment).mqtt.service.user.clone();
+    let mut is_there = false;
+    for line in lines(&text) {
+        if line.name != user {
+            let message = format!(
+                "it has an account {:?}: devices have certificates, not passwords",
+                line.name
+            );
+            look.find("account_unknown", &path, message).hint = Some(format!(
+                "mkx-mqtt passwd {environment} {} --delete",
+                line.name
+            ));
+            continue;
+        }
+        is_there = true;
+        let Some(hash) = Hash::parse(line.text) else {
+            let message = format!("the password of {user} is not hashed as Mosquitto does it");
+            look.find("password_plain", &path, message).hint = Some(set.clone());
+            continue;
+        };
+        if password(look, environment).is_some_and(|own| !hash.is_of(&own)) {
+            let message =
+                format!("the password of {user} is not the one that the site document names");
+            look.find("password_other", &path, message).hint = Some(set.clone());
+        }
+        let is_shared = password(look, environment.other()).is_some_and(|other| hash.is_of(&other))
+            || lines(&other).any(|other| other.text == line.text);
+        if is_shared {
+            let message = format!(
+                "the password of {user} is that of {} too",
+                environment.other()
+            );
+            look.find("password_shared", &path, message);
+        }
+    }
+    if !is_there {
+        look.find(
+            "account_missing",
+            &path,
+            format!("it has no account {user}"),
+        )
+        .hint = Some(set);
+    }
+}
+
+/// What the site document names; nothing where that can not be read here.
+fn password(look: &Look, environment: EnvironmentName) -> Option<Secret> {
+    let described = look.site.environment(environment);
+    let source = &described.mqtt.service.password;
+    source.read(&described.env_file_paths()).ok()
+}

@@ -1,0 +1,126 @@
+//! The authority and its revocation list.
+
+use std::path::Path;
+
+use mkx_contract::Secret;
+
+use super::{Look, Severity, file};
+use crate::authority::{Presence, presence};
+use crate::certificate::Certificate;
+use crate::key;
+use crate::place::Pair;
+use crate::revocation::Revocations;
+
+/// Both of the application and `certs crl` renew a list that holds 7 days.
+const LIST_DAYS: i64 = 5;
+
+/// Looks at them.
+pub fn check(look: &mut Look) {
+    let folder = look.files.authority.folder.clone();
+    file::writable(look, &folder);
+    let pair = look.files.authority.clone();
+    match presence(&pair) {
+        Presence::Whole => {}
+        Presence::None => {
+            look.find(
+                "authority_missing",
+                &pair.certificate(),
+                "there is no authority",
+            )
+            .hint = Some(format!("mkx-mqtt certs init {}", look.environment));
+            return;
+        }
+        Presence::Half(missing) => {
+            look.find(
+                "half_pair",
+                &missing,
+                "it is missing, the other file of the pair is there",
+            )
+            .hint = Some("bring it back from a backup; never make a new one".into());
+        }
+    }
+    if !pair.certificate().exists() {
+        return;
+    }
+    let renew =
+        "renew the certificate with the same key; a new authority locks out every device of";
+    let Some(authority) = look.certificate(&pair.certificate(), renew) else {
+        return;
+    };
+    if !authority.is_authority {
+        look.find(
+            "no_authority",
+            &pair.certificate(),
+            "it may not sign certificates",
+        );
+    }
+    fits(look, &pair, &authority);
+    shared(look, &pair, &authority);
+    let list = look.files.revocations.clone();
+    revocations(look, &list, &authority);
+}
+
+/// Finds a key that does not fit its certificate, or that others may read.
+pub fn fits(look: &mut Look, pair: &Pair, certificate: &Certificate) {
+    file::secret(look, &pair.key());
+    let Ok(text) = std::fs::read_to_string(pair.key()) else {
+        return;
+    };
+    match key::parse(&Secret::new(text)) {
+        Ok(key)
+            if rcgen::PublicKeyData::subject_public_key_info(&key) == certificate.public_key => {}
+        Ok(_) => {
+            look.find("mismatch", &pair.key(), "it does not fit its certificate");
+        }
+        Err(failure) => {
+            look.find("unreadable", &pair.key(), failure.message);
+        }
+    }
+}
+
+fn shared(look: &mut Look, pair: &Pair, authority: &Certificate) {
+    let other = look.others().authority;
+    match Certificate::read(&other.certificate()) {
+        Ok(other) if other.public_key == authority.public_key => {
+            let message = format!(
+                "it is the authority of {} too: what one signs, the other accepts",
+                look.environment.other()
+            );
+            look.find("authority_shared", &pair.certificate(), message);
+        }
+        Ok(other) if other.subject_der == authority.subject_der => {
+            let message = format!(
+                "the authority of {} has the same subject, {}",
+                look.environment.other(),
+                authority.subject
+            );
+            let finding = look.find("subject_shared", &pair.certificate(), message);
+            finding.severity = Severity::Warning;
+            finding.hint = Some("tell them apart by their keys, not by their names".into());
+        }
+        _ => {}
+    }
+}
+
+fn revocations(look: &mut Look, path: &Path, authority: &Certificate) {
+    if !path.exists() {
+        look.find("crl_missing", path, "there is no revocation list")
+            .hint = Some(format!("mkx-mqtt certs init {}", look.environment));
+        return;
+    }
+    match Revocations::read(path) {
+        Ok(list) => {
+            look.lapses(path, list.next_update, LIST_DAYS, "mkx-mqtt certs crl");
+            if !list.is_signed_by(authority) {
+                look.find(
+                    "crl_foreign",
+                    path,
+                    "the environment's authority did not sign it",
+                );
+            }
+        }
+        Err(failure) => {
+            look.find("unreadable", path, failure.message);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! mkx-mqtt: two brokers that are provably apart.
+
+mod account;
+mod authority;
+mod broker;
+mod certificate;
+mod certs;
+mod changing;
+mod check;
+mod cli;
+mod config;
+mod key;
+mod passwd;
+mod place;
+mod probe;
+mod proof;
+mod reload;
+mod render;
+mod replace;
+mod revocation;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    mkx_contract::program::run("mkx-mqtt", || arguments.run())
+}

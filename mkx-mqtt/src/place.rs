@@ -1,0 +1,85 @@
+//! Where a broker's files are, on this host and as the broker sees them.
+
+use std::path::{Path, PathBuf};
+
+use mkx_contract::{EnvironmentName, Site};
+
+/// A certificate and its key.
+#[derive(Debug, Clone)]
+pub struct Pair {
+    /// `ca` or `server`; it names the files.
+    pub name: &'static str,
+    /// The folder of both.
+    pub folder: PathBuf,
+}
+
+impl Pair {
+    /// The certificate.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.join(format!("{}.crt", self.name))
+    }
+
+    /// The private key.
+    pub fn key(&self) -> PathBuf {
+        self.folder.join(format!("{}.key", self.name))
+    }
+}
+
+/// The files of one environment's broker.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// The authority.
+    pub authority: Pair,
+    /// The broker's own certificate.
+    pub server: Pair,
+    /// The revocation list.
+    pub revocations: PathBuf,
+    /// `mosquitto.conf`.
+    pub configuration: PathBuf,
+    /// Who may do what.
+    pub acl: PathBuf,
+    /// The accounts of the plain listener.
+    pub passwords: PathBuf,
+    folders: [(PathBuf, PathBuf); 2],
+}
+
+impl Files {
+    /// Those that the site document names.
+    pub fn of(site: &Site, environment: EnvironmentName) -> Files {
+        let mqtt = &site.environment(environment).mqtt;
+        let certificates = mqtt.certificate_directory.clone();
+        let config = mqtt.config_directory.clone();
+        let pair = |name| Pair {
+            name,
+            folder: certificates.clone(),
+        };
+        Files {
+            authority: pair("ca"),
+            server: pair("server"),
+            revocations: certificates.join("crl.pem"),
+            configuration: config.join("mosquitto.conf"),
+            acl: config.join("acl"),
+            passwords: config.join("passwords"),
+            folders: [
+                (mqtt.broker_certificates().into(), certificates),
+                (mqtt.broker_config().into(), config),
+            ],
+        }
+    }
+
+    /// What the broker calls a file of this host.
+    pub fn in_broker(&self, file: &Path) -> PathBuf {
+        self.folders
+            .iter()
+            .find_map(|(inside, here)| Some(inside.join(file.strip_prefix(here).ok()?)))
+            .unwrap_or_else(|| file.to_owned())
+    }
+
+    /// The file of this host that the broker calls so; a file of the broker alone has none.
+    pub fn on_host(&self, file: &Path) -> Option<PathBuf> {
+        self.folders
+            .iter()
+            .find_map(|(inside, here)| Some(here.join(file.strip_prefix(inside).ok()?)))
+            .or_else(|| file.exists().then(|| file.to_owned()))
+    }
+}

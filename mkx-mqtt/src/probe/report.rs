@@ -1,0 +1,224 @@
+//! What the probe answers.
+
+use std::fmt;
+
+use mkx_contract::{EnvironmentName, Record};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::broker::Protocol;
+
+/// The matrix, and what it says.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// True where every cell is as it was predicted, nothing crossed over and nothing was left.
+    pub isolated: bool,
+    /// Milliseconds.
+    pub duration_ms: u64,
+    /// How many cells were looked at.
+    pub cells_total: usize,
+    /// How many were as predicted.
+    pub cells_confirmed: usize,
+    /// The cells.
+    pub cells: Vec<Cell>,
+    /// Messages of one broker that were heard on the other.
+    pub crossings: Vec<Crossing>,
+    /// Topics on which a message of the probe is still kept; null: that could not be seen.
+    pub retained_left: Option<Vec<Leftover>>,
+}
+
+impl Record for Report {
+    const RECORD: &'static str = "mkx.mqtt.probe/1";
+}
+
+impl Report {
+    /// For people.
+    pub fn summary(&self) -> String {
+        let wrong = self.cells_total - self.cells_confirmed;
+        match self.isolated {
+            true => format!("all {} cells are as they should be", self.cells_total),
+            false => format!(
+                "{wrong} of {} cells are not as they should be, {} messages crossed over, {} are left",
+                self.cells_total,
+                self.crossings.len(),
+                match &self.retained_left {
+                    Some(left) => left.len().to_string(),
+                    None => "nobody can tell how many".into(),
+                }
+            ),
+        }
+    }
+}
+
+/// Who comes to a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Identity {
+    /// A device with a certificate of the environment.
+    OwnCertificate,
+    /// A device with the other environment's.
+    OtherCertificate,
+    /// A device whose certificate is revoked.
+    Revoked,
+    /// A device whose certificate has lapsed.
+    Expired,
+    /// A device without a certificate.
+    NoCertificate,
+    /// A device with a certificate of an authority that nobody knows, under the right names.
+    WrongAuthority,
+    /// The application.
+    Service,
+    /// The application with the other environment's password.
+    OtherPassword,
+    /// The application with a password that is nobody's.
+    WrongPassword,
+    /// Nobody, on the plain port.
+    Anonymous,
+}
+
+impl Identity {
+    /// All of them.
+    pub const ALL: [Identity; 10] = [
+        Identity::OwnCertificate,
+        Identity::OtherCertificate,
+        Identity::Revoked,
+        Identity::Expired,
+        Identity::NoCertificate,
+        Identity::WrongAuthority,
+        Identity::Service,
+        Identity::OtherPassword,
+        Identity::WrongPassword,
+        Identity::Anonymous,
+    ];
+
+    /// True where the broker has to let it in.
+    pub fn is_welcome(self) -> bool {
+        matches!(self, Identity::OwnCertificate | Identity::Service)
+    }
+
+    /// True where it acts as a device does.
+    pub fn is_device(self) -> bool {
+        !matches!(
+            self,
+            Identity::Service
+                | Identity::OtherPassword
+                | Identity::WrongPassword
+                | Identity::Anonymous
+        )
+    }
+}
+
+/// What it tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Action {
+    /// To connect.
+    #[serde(rename = "connect")]
+    Connect,
+    /// To publish.
+    #[serde(rename = "publish")]
+    Publish,
+    /// To subscribe to topics by name.
+    #[serde(rename = "subscribe")]
+    Subscribe,
+    /// To leave a Will.
+    #[serde(rename = "will")]
+    Will,
+    /// To publish what is kept.
+    #[serde(rename = "retained")]
+    Retained,
+    /// To subscribe to everything.
+    #[serde(rename = "#")]
+    Everything,
+    /// To subscribe to the topics of every device.
+    #[serde(rename = "+")]
+    EveryDevice,
+    /// To subscribe to what the broker says of itself.
+    #[serde(rename = "$SYS")]
+    System,
+}
+
+impl Action {
+    /// All of them.
+    pub const ALL: [Action; 8] = [
+        Action::Connect,
+        Action::Publish,
+        Action::Subscribe,
+        Action::Will,
+        Action::Retained,
+        Action::Everything,
+        Action::EveryDevice,
+        Action::System,
+    ];
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It works.
+    Allowed,
+    /// What is its own works, and nothing else does.
+    OwnOnly,
+    /// It does not work.
+    Refused,
+    /// Something works that is not its own.
+    TooMuch,
+    /// Something does not work that is its own.
+    TooLittle,
+    /// It cannot be told.
+    Unknown,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Outcome::Allowed => "allowed",
+            Outcome::OwnOnly => "own only",
+            Outcome::Refused => "refused",
+            Outcome::TooMuch => "too much",
+            Outcome::TooLittle => "too little",
+            Outcome::Unknown => "unknown",
+        })
+    }
+}
+
+/// One cell of the matrix.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Cell {
+    /// Who.
+    pub identity: Identity,
+    /// On whose broker.
+    pub environment: EnvironmentName,
+    /// In which version.
+    pub protocol: Protocol,
+    /// What.
+    pub action: Action,
+    /// What should come of it.
+    pub predicted: Outcome,
+    /// What came of it.
+    pub observed: Outcome,
+    /// True where both are the same.
+    pub confirmed: bool,
+    /// By what it was seen.
+    pub evidence: String,
+}
+
+/// A message that was heard where it was not published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Crossing {
+    /// Whose broker it was published on.
+    pub from: EnvironmentName,
+    /// Whose broker it was heard on.
+    pub to: EnvironmentName,
+    /// The topic.
+    pub topic: String,
+}
+
+/// A message of the probe that is still kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Leftover {
+    /// On whose broker.
+    pub environment: EnvironmentName,
+    /// The topic.
+    pub topic: String,
+}

@@ -1,0 +1,138 @@
+//! `mkx-mqtt render`: a broker's configuration and ACL from the site document.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use mkx_contract::arguments::Common;
+use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result, Site, output, voice};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::place::Files;
+use crate::{changing, config, replace};
+
+/// What to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Both, as one record
+    Json,
+    /// mosquitto.conf alone
+    Conf,
+    /// The ACL alone
+    Acl,
+}
+
+/// The arguments of `render`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The environment
+    environment: EnvironmentName,
+    /// What to print
+    #[arg(long, value_enum, default_value = "json", conflicts_with = "output")]
+    format: Format,
+    /// Write both files here instead of printing them [default: the site's folder]
+    #[arg(long, value_name = "DIR", num_args = 0..=1)]
+    output: Option<Option<PathBuf>>,
+    /// Production's domain, to write files of production
+    #[arg(long, value_name = "DOMAIN", requires = "output")]
+    confirm: Option<String>,
+}
+
+/// A broker's configuration.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Broker {
+    /// Whose broker.
+    pub environment: EnvironmentName,
+    /// The files, or where they were written to.
+    pub files: Vec<Text>,
+}
+
+impl Record for Broker {
+    const RECORD: &'static str = "mkx.mqtt.broker/1";
+}
+
+/// A file of the broker.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Text {
+    /// Its name: `mosquitto.conf` or `acl`.
+    pub name: String,
+    /// Where it was written to; null: it was not.
+    pub path: Option<PathBuf>,
+    /// What is in it.
+    pub text: String,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    pub fn run(&self, common: &Common) -> Result<Answer> {
+        let site = common.site()?;
+        let mut broker = render(&site, self.environment);
+        if let Some(output) = &self.output {
+            self.write(&site, &mut broker, output.as_deref())?;
+        }
+        let mut stdout = output::stdout();
+        match self.format {
+            Format::Json => stdout.document(&broker)?,
+            // The ACL is first in the record, as it is written first.
+            Format::Acl => stdout.text(&broker.files[0].text)?,
+            Format::Conf => stdout.text(&broker.files[1].text)?,
+        }
+        stdout.flush()?;
+        Ok(Answer::Yes)
+    }
+
+    /// The ACL first: a configuration never names one that is not there.
+    fn write(&self, site: &Site, broker: &mut Broker, given: Option<&Path>) -> Result<()> {
+        let files = Files::of(site, self.environment);
+        let folder = match given {
+            Some(folder) => std::path::absolute(folder).map_err(|error| {
+                Failure::input(format!("cannot resolve {}: {error}", folder.display()))
+            })?,
+            None => files.configuration.with_file_name(""),
+        };
+        let production = &site.environments.ea.directory;
+        let into = std::fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone());
+        let whose = if into.starts_with(production)
+            || std::fs::canonicalize(production).is_ok_and(|real| into.starts_with(real))
+            || given.is_none() && self.environment == EnvironmentName::Ea
+        {
+            EnvironmentName::Ea
+        } else {
+            EnvironmentName::Eb
+        };
+        let doing = format!("write the broker's configuration in {}", folder.display());
+        changing::confirm(site, whose, self.confirm.as_deref(), &doing)?;
+        changing::step(site, self.environment, "mkx-mqtt render", || {
+            for file in &mut broker.files {
+                let path = folder.join(&file.name);
+                replace::file(&path, &file.text, replace::PUBLIC).map_err(|error| {
+                    Failure::peer(format!("cannot write {}: {error}", path.display()))
+                })?;
+                file.path = Some(path);
+            }
+            Ok(((), json!({ "directory": folder })))
+        })?;
+        voice::say(format!(
+            "wrote mosquitto.conf and acl in {}; the broker reads the ACL again on SIGHUP, and listeners when it starts",
+            folder.display()
+        ));
+        Ok(())
+    }
+}
+
+/// Both files of a broker.
+pub fn render(site: &Site, environment: EnvironmentName) -> Broker {
+    let text = |name: &str, text| Text {
+        name: name.into(),
+        path: None,
+        text,
+    };
+    Broker {
+        environment,
+        files: vec![
+            text("acl", config::acl(site, environment)),
+            text("mosquitto.conf", config::configuration(site, environment)),
+        ],
+    }
+}
