@@ -78,10 +78,10 @@ pub fn apply(site: &Site, prober: &Prober, permissions: &Permissions) -> Result<
         asked: 0,
         failed: Vec::new(),
     };
-    if !report.changed {
+    let died = kept_former(site)?.is_some();
+    if !report.changed && !died {
         probe(prober, &mut report)?;
         report.applied = report.failed.is_empty();
-        forget_former(site)?;
         return Ok(report);
     }
     if report.environments.contains(&Name::Ea) && !found.json["apps"].is_null() {
@@ -97,7 +97,7 @@ pub fn apply(site: &Site, prober: &Prober, permissions: &Permissions) -> Result<
             "the kernel may reset connections that are just being made: sysctl --write net.ipv4.tcp_migrate_req=1 (in a container: sysctls in its compose file)",
         );
     }
-    if !permissions.close_streams {
+    if report.changed && !permissions.close_streams {
         wait_for_streams(site, &admin, &found.json)?;
     }
     let environment = if report.environments.contains(&Name::Ea) {
@@ -149,19 +149,21 @@ fn change(
     wanted: &Value,
     report: &mut Report,
 ) -> Result<()> {
-    // A run that died after its change left the configuration that was known to work.
+    // A run that died between its change and its questions left what was there before it.
     let former = kept_former(site)?.unwrap_or_else(|| found.json.clone());
     keep_former(site, &former)?;
-    match admin.replace(wanted, &found.etag)? {
-        Received::Accepted => {}
-        Received::Outrun => {
-            forget_former(site)?;
-            return Err(outrun());
-        }
-        Received::Refused(cause) => {
-            forget_former(site)?;
-            return Err(Failure::input(format!("cannot apply the edge: {cause}"))
-                .hint("the former configuration still runs"));
+    if report.changed {
+        match admin.replace(wanted, &found.etag)? {
+            Received::Accepted => {}
+            Received::Outrun => {
+                forget_former(site)?;
+                return Err(outrun());
+            }
+            Received::Refused(cause) => {
+                forget_former(site)?;
+                return Err(Failure::input(format!("cannot apply the edge: {cause}"))
+                    .hint("the former configuration still runs"));
+            }
         }
     }
     let probed = probe(prober, report);

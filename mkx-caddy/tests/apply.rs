@@ -107,6 +107,25 @@ fn what_caddy_accepts_but_does_not_serve_is_undone() {
 }
 
 #[test]
+fn a_run_that_died_after_its_change_is_taken_back_by_the_next_where_it_does_not_work() {
+    let mut world = World::new();
+    let server = Server::start(&world, Which::Current);
+    assert_eq!(apply(&world, &[]).0, Some(0));
+    let before = running(&server);
+    world.site["environments"]["eb"]["web"]["api_upstreams"] =
+        json!([format!("127.0.0.1:{}", world::free_port())]);
+    world.write_site();
+    // What the run had done when it was killed: the change, and the former kept.
+    server.load_caddyfile(&world.stdout(&["render", "--caddy-version", "2.8"]));
+    std::fs::write(world.path("state/edge-former.json"), before.to_string()).unwrap();
+    let (code, report, said) = apply(&world, &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(report["undone"], true);
+    assert_eq!(running(&server), before);
+    assert!(!world.path("state/edge-former.json").exists());
+}
+
+#[test]
 fn of_two_writers_who_read_the_same_the_second_is_told() {
     for which in BOTH {
         let world = World::new();

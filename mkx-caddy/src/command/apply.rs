@@ -42,7 +42,7 @@ impl Apply {
             .target
             .prober(&site)?
             .patient(PATIENCE)
-            .giving_up_after(3);
+            .giving_up_after(2);
         let permissions = Permissions {
             confirm: self.confirm.as_deref(),
             close_streams: self.close_streams,
