@@ -1,5 +1,9 @@
 //! The rules of the audit: what each is about, why it matters, and what to do.
 
+use mkx_contract::Record;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::finding::{Evidence, Finding, Severity};
 
 /// A rule.
@@ -15,6 +19,38 @@ pub struct Rule {
     pub why: &'static str,
     /// What to do.
     pub fix: &'static str,
+}
+
+/// What a rule is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Explanation {
+    /// Its id.
+    pub rule: String,
+    /// How bad it is where it is broken.
+    pub severity: Severity,
+    /// What it is about.
+    pub title: String,
+    /// Why it matters.
+    pub why: String,
+    /// What to do.
+    pub fix: String,
+}
+
+impl Record for Explanation {
+    const RECORD: &'static str = "mkx.compose.rule/1";
+}
+
+impl Rule {
+    /// The rule as a record.
+    pub fn explanation(&self) -> Explanation {
+        Explanation {
+            rule: self.id.into(),
+            severity: self.severity,
+            title: self.title.into(),
+            why: self.why.into(),
+            fix: self.fix.into(),
+        }
+    }
 }
 
 /// The rule of an id.

@@ -2,13 +2,10 @@
 
 use clap::{Args, ValueEnum};
 use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Failure, Record, Result, output};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use mkx_contract::{Answer, Failure, Result, output};
 
 use crate::audit::{self, live, sarif};
 use crate::docker::Compose;
-use crate::finding::Severity;
 use crate::rules;
 
 /// `audit`.
@@ -35,25 +32,6 @@ pub struct Audit {
 enum Format {
     Json,
     Sarif,
-}
-
-/// What a rule is about.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Explanation {
-    /// Its id.
-    pub rule: String,
-    /// How bad it is where it is broken.
-    pub severity: Severity,
-    /// What it is about.
-    pub title: String,
-    /// Why it matters.
-    pub why: String,
-    /// What to do.
-    pub fix: String,
-}
-
-impl Record for Explanation {
-    const RECORD: &'static str = "mkx.compose.rule/1";
 }
 
 impl Audit {
@@ -84,12 +62,6 @@ fn explain(id: &str) -> Result<Answer> {
         Failure::usage(format!("cannot explain {id:?}: there is no such rule"))
             .hint(format!("the rules are {}", ids.join(", ")))
     })?;
-    output::stdout().document(&Explanation {
-        rule: rule.id.into(),
-        severity: rule.severity,
-        title: rule.title.into(),
-        why: rule.why.into(),
-        fix: rule.fix.into(),
-    })?;
+    output::stdout().document(&rule.explanation())?;
     Ok(Answer::Yes)
 }

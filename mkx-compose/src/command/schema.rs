@@ -11,8 +11,7 @@ use crate::env::diff::EnvDiff;
 use crate::graph::Graph;
 use crate::limits::Limits;
 use crate::replace::Files;
-
-use super::audit::Explanation;
+use crate::rules::Explanation;
 
 /// Prints the JSON Schema of every record that the tool reads or writes.
 pub fn run() -> Result<Answer> {
