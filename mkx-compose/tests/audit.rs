@@ -194,6 +194,23 @@ fn what_leads_into_the_other_environment_is_found() {
         );
     });
     check(
+        "secret-value",
+        &[],
+        (DEV, "QUEUE_URL: amqp://worker:${OTHER}@queue:5672"),
+        |world| {
+            dev_service(
+                world,
+                "api",
+                "    environment:\n      QUEUE_URL: amqp://worker:${OTHER}@queue:5672\n",
+            );
+            write_append(
+                world,
+                DEV_ENV,
+                &format!("OTHER={}\n", canary("ea", "MQTT_PASSWORD")),
+            );
+        },
+    );
+    check(
         "points-at-other",
         &["variable-equal"],
         (BASE, "BASE_URL: ${BASE_URL}"),

@@ -483,6 +483,22 @@ fn foreign_containers(world: &World, ea: &str, eb: &str) {
         ),
         ("edge-host", with(&["--label", "caddy=makapix.test"])),
         ("label-quoting", with(&["--label", "caddy.header.X-A=a, b"])),
+        (
+            "secret-value",
+            with(&["--env", &format!("Q=amqp://a:{secret}@queue")]),
+        ),
+        (
+            "points-at-other",
+            with(&["--env", "MQTT_PUBLIC_HOST=makapix.test"]),
+        ),
+        (
+            "points-at-other",
+            with(&["--label", "note=http://makapix.test/"]),
+        ),
+        (
+            "bind-source",
+            with(&["--volume", &format!("{}:/d:ro", world.root().display())]),
+        ),
         ("no-limits", Vec::new()),
         ("memory-mismatch", with(&["--memory", "8m"])),
     ];

@@ -57,10 +57,11 @@ fn secrets(pair: &Pair<'_>) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for (service, name, value) in environments(&pair.eb) {
-        let Some((theirs, holder)) = secrets.get(&digest.of(value)) else {
+        let found = parts(value).find_map(|part| secrets.get(&digest.of(part)));
+        let Some((theirs, holder)) = found else {
             continue;
         };
-        if value.len() < SHORTEST_SECRET || is_common(name) {
+        if is_common(name) {
             continue;
         }
         let other = match holder {
@@ -77,6 +78,13 @@ fn secrets(pair: &Pair<'_>) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// A value, and what it is made of where it is a URL or a list; too short ones left out.
+fn parts(value: &str) -> impl Iterator<Item = &str> {
+    std::iter::once(value)
+        .chain(value.split([':', '@', '/', '?', '&', '=', ',', ';', ' ']))
+        .filter(|part| part.len() >= SHORTEST_SECRET)
 }
 
 /// Secrets are compared by digests under a key that nobody keeps.

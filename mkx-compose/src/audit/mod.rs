@@ -114,8 +114,12 @@ pub fn check_development_starts_apart(site: &Site, compose: &Compose) -> Result<
 /// Exit 3 where a file can not be read or resolved and no rule says why.
 pub fn on_files<'a>(site: &'a Site, compose: &Compose) -> Result<(Vec<Finding>, Option<Pair<'a>>)> {
     let mut findings = text::before_resolution(site)?;
-    let read = Side::read(site, &site.environments.ea, compose)
-        .and_then(|ea| Ok((ea, Side::read(site, &site.environments.eb, compose)?)));
+    let (ea, eb) = std::thread::scope(|scope| {
+        let ea = scope.spawn(|| Side::read(site, &site.environments.ea, compose));
+        let eb = Side::read(site, &site.environments.eb, compose);
+        (ea.join().expect("reading does not panic"), eb)
+    });
+    let read = ea.and_then(|ea| Ok((ea, eb?)));
     let pair = match read {
         Ok((ea, eb)) => Pair { site, ea, eb },
         Err(_) if findings.iter().any(|one| one.severity == Severity::Error) => {

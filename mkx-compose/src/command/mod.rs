@@ -64,6 +64,13 @@ enum Verb {
     Stats,
     /// Print the JSON Schema of what this tool reads and writes
     Schema,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
 }
 
 impl Arguments {
@@ -91,6 +98,8 @@ impl Arguments {
             Verb::Exec(exec) => exec.run(&self.common),
             Verb::Stats => running::stats(&self.common),
             Verb::Schema => schema::run(),
+            Verb::Completions { shell } => schema::completions(shell),
+            Verb::Man => schema::manual(),
         }
     }
 }
