@@ -502,7 +502,8 @@ fn foreign_containers(world: &World, ea: &str, eb: &str) {
         ("no-limits", Vec::new()),
         ("memory-mismatch", with(&["--memory", "8m"])),
     ];
-    for (index, (rule, flags)) in faults.iter().enumerate() {
+    let start = |index: usize| {
+        let (rule, flags) = &faults[index];
         let name = format!("{eb}-fault{index}");
         let project = format!("com.docker.compose.project={eb}");
         let service = format!("com.docker.compose.service=fault{index}");
@@ -513,19 +514,18 @@ fn foreign_containers(world: &World, ea: &str, eb: &str) {
         if *rule != "no-limits" && *rule != "memory-mismatch" {
             words.extend(limits);
         }
-        words.extend([
-            "debian:trixie-slim",
-            "sh",
-            "-c",
-            "sleep 600",
-            "--maxmemory",
-            "64mb",
-        ]);
-        if *rule != "memory-mismatch" {
-            words.truncate(words.len() - 2);
+        words.extend(["debian:trixie-slim", "sh", "-c", "sleep 600"]);
+        if *rule == "memory-mismatch" {
+            words.extend(["--maxmemory", "64mb"]);
         }
         must(&words);
-    }
+    };
+    let (start, count) = (&start, faults.len());
+    std::thread::scope(|scope| {
+        for first in 0..4 {
+            scope.spawn(move || (first..count).step_by(4).for_each(start));
+        }
+    });
     let output = world.run(&["audit", "--live"]);
     let audit: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -540,7 +540,14 @@ fn foreign_containers(world: &World, ea: &str, eb: &str) {
                     .any(|place| place["container"] == name.as_str())
         });
         assert!(found, "{rule} of {name}: {:#?}", errors(&audit));
-        must(&["rm", "--force", &name]);
     }
+    let containers: Vec<String> = (0..faults.len())
+        .map(|index| format!("{eb}-fault{index}"))
+        .collect();
+    let words: Vec<&str> = ["rm", "--force"]
+        .into_iter()
+        .chain(containers.iter().map(String::as_str))
+        .collect();
+    must(&words);
     assert_eq!(errors(&world.record(&["audit", "--live"], 0)), []);
 }
