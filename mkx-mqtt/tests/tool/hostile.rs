@@ -143,6 +143,24 @@ fn a_broker_that_closes_at_any_moment() {
 }
 
 #[test]
+fn a_stalled_broker_does_not_hold_up_a_revocation_and_does_not_undo_it() {
+    let mut world = World::running();
+    let port = world.port("eb", "port");
+    let listen = json!({"port": port, "plain_port": world.port("eb", "plain_port")});
+    let mqtt = &mut world.document["environments"]["eb"]["mqtt"];
+    mqtt["port"] = json!(faulty(port, Fault::StallsAfter(300)));
+    mqtt["listen"] = listen;
+    world.save();
+    let since = Instant::now();
+    let arguments = ["certs", "revoke", "eb", "--serial", "77"];
+    let ran = world.run(&arguments).exits(4);
+    assert!(ran.stderr().contains("does not go on"), "{}", ran.stderr());
+    assert!(since.elapsed() < Duration::from_secs(35));
+    let list = world.openssl(&["crl", "-noout", "-text", "-in", "eb/certs/crl.pem"]);
+    assert!(list.contains("Serial Number: 4D"), "{list}");
+}
+
+#[test]
 fn a_broker_that_talks_nonsense() {
     let lies = [0, 1, 2, 4, 7, 12, 20, 45].map(|at| ("plain_port", Fault::LiesAfter(at)));
     let secured = [0, 5, 300, 1100].map(|at| ("port", Fault::LiesAfter(at)));

@@ -7,6 +7,7 @@ mod check;
 mod crash;
 mod hostile;
 mod passwd;
+mod phase;
 mod probe;
 mod render;
 mod usage;

@@ -233,3 +233,26 @@ fn a_broker_that_is_not_there_is_a_failed_peer_and_no_answer() {
     );
     assert_eq!(ran.stdout(), "");
 }
+
+#[test]
+fn an_interrupted_probe_leaves_nothing_behind() {
+    let world = World::running();
+    for delay in [100, 300, 600, 1000] {
+        let child = world.command(&["probe"]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(delay));
+        let interrupted = Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(interrupted.success());
+        let output = child.wait_with_output().unwrap();
+        // A probe that had just ended has an answer.
+        assert!(
+            [Some(130), Some(0)].contains(&output.status.code()),
+            "{output:?}"
+        );
+        for name in ["ea", "eb"] {
+            assert_eq!(kept(&world, name), "", "{name} keeps something");
+        }
+    }
+}

@@ -108,7 +108,7 @@ impl World {
             let mut arguments: Vec<&str> = verb.split(' ').collect();
             arguments.push(name);
             match verb {
-                "passwd" => arguments.push("--from-site"),
+                "passwd" => arguments.extend(["--from-site", "--iterations", "101"]),
                 "render" => arguments.push("--output"),
                 _ => {}
             }
@@ -205,12 +205,10 @@ impl World {
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(stdin.as_bytes())
-            .unwrap();
+        // One that refuses before it reads has gone by then.
+        let mut writer = child.stdin.take().unwrap();
+        let _ = writer.write_all(stdin.as_bytes());
+        drop(writer);
         Ran(child.wait_with_output().unwrap())
     }
 

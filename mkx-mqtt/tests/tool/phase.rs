@@ -1,0 +1,106 @@
+//! `scripts/phase-4-mqtt-oauth`: the order of its steps, what it leaves to a person, and the exit
+//! codes that it passes on. The brokers are real; the answers of the other tools are given.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::world::{DOMAIN, Ran, World};
+
+/// Puts a program in front of the others.
+fn program(world: &World, name: &str, body: &str) {
+    let _ = std::fs::create_dir(world.path("bin"));
+    let path = format!("bin/{name}");
+    world.write(&path, &format!("#!/bin/sh\n{body}\n"));
+    std::fs::set_permissions(world.path(&path), Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The other tools; `findings` are those of `mkx-compose env check`.
+fn others(world: &World, findings: &Value) {
+    let mut site = world.document.clone();
+    for name in ["ea", "eb"] {
+        site["environments"][name]["mqtt"]["config_directory"] =
+            json!(world.path(name).join("config"));
+    }
+    world.write("resolved.json", &site.to_string());
+    world.write("findings.json", &json!({"findings": findings}).to_string());
+    program(
+        world,
+        "mkx-compose",
+        "echo \"$@\" >> called; case $1 in site) cat resolved.json ;; env) cat findings.json; ! grep -q severity findings.json ;; esac",
+    );
+    program(world, "mkx-caddy", "echo '{\"ok\": true}'");
+    let tool = env!("CARGO_BIN_EXE_mkx-mqtt");
+    program(world, "mkx-mqtt", &format!("exec {tool} \"$@\""));
+}
+
+fn run(world: &World, arguments: &[&str]) -> Ran {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/phase-4-mqtt-oauth");
+    let output = Command::new(script)
+        .args(arguments)
+        .current_dir(world.path(""))
+        .env("PATH", format!("{}:{path}", world.path("bin").display()))
+        .env("MKX_SITE", world.path("site.json"))
+        .output()
+        .unwrap();
+    Ran::of(output)
+}
+
+#[test]
+fn the_phase_is_done_where_everything_is_right_and_may_be_done_again() {
+    let world = World::running();
+    others(&world, &json!([]));
+    for _ in 0..2 {
+        let record = run(&world, &["--confirm", DOMAIN]).succeeded().json();
+        assert_eq!(record["record"], "mkx.phase/1");
+        assert_eq!((&record["ok"], &record["todo"]), (&json!(true), &json!([])));
+    }
+    assert!(
+        !world.read("called").contains("restart"),
+        "nothing had changed"
+    );
+}
+
+#[test]
+fn what_only_a_person_can_do_is_printed_exactly_and_said_by_the_code() {
+    let world = World::running();
+    let finding = json!({"severity": "error", "message": "ID is the same in both environments"});
+    others(&world, &json!([finding]));
+    let ran = run(&world, &[]).exits(1);
+    let line = "Authorization callback URL  https://eb.test/callback\n";
+    assert!(ran.stderr().contains(line), "{}", ran.stderr());
+    assert_eq!(ran.json()["todo"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_dry_run_changes_nothing_and_asks_no_broker() {
+    let world = World::empty();
+    others(&world, &json!([]));
+    let ran = run(&world, &["--dry-run"]).succeeded();
+    let line = "would run: mkx-mqtt certs init eb";
+    assert!(ran.stderr().contains(line), "{}", ran.stderr());
+    assert!(!world.path("eb/certs").exists() && !world.path("state").exists());
+}
+
+#[test]
+fn what_development_lacks_is_made_and_a_broker_that_is_not_there_is_a_failed_peer() {
+    let world = World::furnished();
+    std::fs::remove_dir_all(world.path("eb/config")).unwrap();
+    others(&world, &json!([]));
+    let record = run(&world, &[]).exits(4).json();
+    assert_eq!(record["ok"], false);
+    assert!(world.read("called").contains("restart eb mqtt"));
+    assert_eq!(world.run(&["check"]).json()["findings"], json!([]));
+}
+
+#[test]
+fn an_authority_that_is_half_there_stops_the_phase() {
+    let world = World::furnished();
+    std::fs::remove_file(world.path("eb/certs/ca.key")).unwrap();
+    others(&world, &json!([]));
+    run(&world, &[]).exits(5);
+    run(&world, &["--nonsense"]).exits(2);
+}
