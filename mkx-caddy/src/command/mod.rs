@@ -16,6 +16,8 @@ mod schema;
 mod source;
 mod users;
 
+pub use users::Change as UsersRecord;
+
 /// One edge for both environments: routing, access control, and whether it really behaves so
 #[derive(Debug, Parser)]
 #[command(version)]
