@@ -252,7 +252,11 @@ fn both_environments_run_side_by_side_and_only_development_can_be_taken_down() {
     assert_eq!(used, 7);
     let revision = world.run(&["exec", "eb", "api", "alembic", "current"]);
     let said = String::from_utf8_lossy(&revision.stdout).into_owned();
-    assert!(said.contains("20260201 (head)"), "{said}{}", String::from_utf8_lossy(&revision.stderr));
+    assert!(
+        said.contains("20260201 (head)"),
+        "{said}{}",
+        String::from_utf8_lossy(&revision.stderr)
+    );
     assert_eq!(
         world.run(&["exec", "eb", "api", "false"]).status.code(),
         Some(1)

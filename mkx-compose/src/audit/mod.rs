@@ -3,13 +3,18 @@
 //! A rule is a function over both sides; what it finds carries the place in both environments'
 //! files. Rules look at what Docker Compose resolved; the text is only asked for the place.
 
+mod ambiguous;
 mod collide;
 mod cross;
+mod drift;
 mod edge;
 mod exposure;
+mod given;
+mod inspect;
 pub mod live;
 mod resources;
 pub mod sarif;
+mod secrets;
 mod side;
 mod text;
 
@@ -134,11 +139,14 @@ pub fn on_files<'a>(site: &'a Site, compose: &Compose) -> Result<(Vec<Finding>, 
 fn on_pair(pair: &Pair<'_>) -> Vec<Finding> {
     let mut findings = env_check::check(pair.site, &pair.ea.values, &pair.eb.values);
     for rules in [
+        ambiguous::rules,
         collide::rules,
         cross::rules,
         edge::rules,
         exposure::rules,
+        given::rules,
         resources::rules,
+        secrets::rules,
         text::rules,
     ] {
         findings.extend(rules(pair));
@@ -149,7 +157,9 @@ fn on_pair(pair: &Pair<'_>) -> Vec<Finding> {
 /// The rules that look at models alone, for running containers.
 fn on_models(pair: &Pair<'_>) -> Vec<Finding> {
     let mut findings = collide::rules(pair);
-    findings.extend(cross::of_models(pair));
+    findings.extend(ambiguous::rules(pair));
+    findings.extend(cross::rules(pair));
+    findings.extend(secrets::rules(pair));
     findings.extend(edge::rules(pair));
     findings.extend(exposure::rules(pair));
     findings.extend(resources::of_models(pair));

@@ -151,6 +151,15 @@ impl<'a> Side<'a> {
     }
 }
 
+/// Service, variable and value of all services' environments.
+pub fn environments<'a>(side: &'a Side<'_>) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
+    side.model.services.iter().flat_map(|(service, model)| {
+        model.environment.iter().filter_map(move |(name, value)| {
+            Some((service.as_str(), name.as_str(), value.as_deref()?))
+        })
+    })
+}
+
 /// The environment's compose files, parsed.
 pub fn documents(environment: &Environment) -> Result<Vec<(PathBuf, Document)>> {
     environment

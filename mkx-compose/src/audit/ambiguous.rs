@@ -1,0 +1,133 @@
+//! Names that Docker resolves to either environment's container on the shared network.
+
+use std::collections::BTreeMap;
+
+use super::{Pair, Side};
+use crate::finding::Finding;
+use crate::rules::broken;
+
+/// Names that both environments answer to on the shared network.
+pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let (ea, eb) = (answers(pair, &pair.ea), answers(pair, &pair.eb));
+    for (alias, (service, explicit)) in &eb {
+        let Some((other, other_explicit)) = ea.get(alias) else {
+            continue;
+        };
+        if *explicit || *other_explicit {
+            findings.push(broken(
+                "network-alias",
+                format!(
+                    "both environments answer to {alias} on {}",
+                    pair.site.shared.network
+                ),
+                vec![
+                    pair.ea.place(&["services", other, "networks"]),
+                    pair.eb.place(&["services", service, "networks"]),
+                ],
+            ));
+        }
+        for side in [&pair.ea, &pair.eb] {
+            findings.extend(references(pair, side, alias));
+        }
+    }
+    findings
+}
+
+/// The names that a side's services answer to on the shared network, whose they are, and whether
+/// they are written as aliases.
+fn answers(pair: &Pair<'_>, side: &Side<'_>) -> BTreeMap<String, (String, bool)> {
+    let mut names = BTreeMap::new();
+    for (service, model) in &side.model.services {
+        for (key, attachment) in &model.networks {
+            if side.model.network_name(key) != pair.site.shared.network {
+                continue;
+            }
+            names.insert(service.clone(), (service.clone(), false));
+            for alias in attachment.iter().flat_map(|one| &one.aliases) {
+                names.insert(alias.clone(), (service.clone(), true));
+            }
+        }
+    }
+    names
+}
+
+fn references(pair: &Pair<'_>, side: &Side<'_>, alias: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (service, model) in &side.model.services {
+        let on_shared = model
+            .networks
+            .keys()
+            .any(|key| side.model.network_name(key) == pair.site.shared.network);
+        let texts = model
+            .environment
+            .iter()
+            .map(|(name, value)| ("environment", name.as_str(), value.as_deref().unwrap_or("")))
+            .chain(
+                // Labels are read by the edge, which is on the shared network.
+                model
+                    .labels
+                    .iter()
+                    .map(|(name, value)| ("labels", name.as_str(), value.as_str())),
+            );
+        for (member, name, value) in texts {
+            if (on_shared || member == "labels") && refers(name, value, alias) {
+                findings.push(broken(
+                    "ambiguous-name",
+                    format!(
+                        "{service} of {} refers to {alias}, which is either environment's on {}",
+                        side.name, pair.site.shared.network
+                    ),
+                    vec![side.place(&["services", service, member, name])],
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// True where a text names the host `alias`: in a URL, in front of a port, or alone in a variable
+/// that holds a host.
+fn refers(name: &str, text: &str, alias: &str) -> bool {
+    let holds_host = ["HOST", "SERVER", "BROKER", "UPSTREAM", "ADDR"]
+        .iter()
+        .any(|word| name.to_ascii_uppercase().contains(word));
+    if holds_host && text == alias {
+        return true;
+    }
+    text.match_indices(alias).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + alias.len()..]);
+        let starts =
+            before.is_empty() || before.ends_with([' ', '@', ',', '=']) || before.ends_with("//");
+        let in_url = before.ends_with("//") || (before.ends_with('@') && before.contains("//"));
+        let port = after
+            .strip_prefix(':')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        let ends = after.is_empty() || after.starts_with(['/', ' ', ',']);
+        (starts && port) || (in_url && ends)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, text: &str, expected: bool) {
+        assert_eq!(refers(name, text, "api"), expected, "{name}={text}");
+    }
+
+    #[test]
+    fn a_reference_to_a_host_is_told_from_a_word() {
+        check("URL", "http://api:8000", true);
+        check("URL", "http://api/x", true);
+        check("X", "api:8000", true);
+        check("X", "postgres://u:p@api/db", true);
+        check("API_HOST", "api", true);
+        check("ROLE", "api", false);
+        check("URL", "http://x/api", false);
+        check("URL", "http://x/api:1", false);
+        check("URL", "http://makapix-dev-api:8000", false);
+        check("NAMES", "web-api:8000", false);
+    }
+}

@@ -1,0 +1,159 @@
+//! `docker inspect` in the form that Docker Compose resolves files to, with real paths.
+
+use std::path::Path;
+
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+
+use crate::model::{Attachment, Limits, Model, Mount, Port, Resource, Service};
+
+/// What `docker inspect` says, in the form that Docker Compose resolves files to.
+pub fn model(project: &str, containers: &[Value]) -> Model {
+    let mut model = Model {
+        name: project.to_owned(),
+        services: IndexMap::new(),
+        networks: IndexMap::new(),
+        volumes: IndexMap::new(),
+    };
+    for container in containers {
+        let labels = &container["Config"]["Labels"];
+        let one_off = labels["com.docker.compose.oneoff"].as_str() == Some("True");
+        let Some(name) = labels["com.docker.compose.service"].as_str() else {
+            continue;
+        };
+        if one_off || container["State"]["Running"].as_bool() != Some(true) {
+            continue;
+        }
+        let service = service(name, container);
+        for network in service.networks.keys() {
+            model.networks.insert(network.clone(), external(network));
+        }
+        for mount in service
+            .volumes
+            .iter()
+            .filter(|mount| mount.kind == "volume")
+        {
+            if let Some(volume) = &mount.source {
+                model.volumes.insert(volume.clone(), external(volume));
+            }
+        }
+        model.services.insert(name.to_owned(), service);
+    }
+    model
+}
+
+fn external(name: &str) -> Resource {
+    Resource {
+        name: name.to_owned(),
+        external: true,
+    }
+}
+
+fn service(name: &str, container: &Value) -> Service {
+    let (config, host) = (&container["Config"], &container["HostConfig"]);
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let container_name =
+        text(&container["Name"]).map(|name| name.trim_start_matches('/').to_owned());
+    let id = text(&container["Id"]).unwrap_or_default();
+    let environment = strings(&config["Env"])
+        .filter_map(|line| {
+            let (name, value) = line.split_once('=')?;
+            Some((name.to_owned(), Some(value.to_owned())))
+        })
+        .collect();
+    let labels = config["Labels"].as_object().into_iter().flatten();
+    let labels = labels
+        .filter(|(label, _)| !label.starts_with("com.docker."))
+        .filter_map(|(label, value)| Some((label.clone(), value.as_str()?.to_owned())))
+        .collect();
+    let networks = container["NetworkSettings"]["Networks"].as_object();
+    let networks = networks
+        .into_iter()
+        .flatten()
+        .map(|(network, attachment)| {
+            let aliases = strings(&attachment["Aliases"])
+                .filter(|alias| {
+                    *alias != name
+                        && Some(*alias) != container_name.as_deref()
+                        && !id.starts_with(alias)
+                })
+                .map(str::to_owned)
+                .collect();
+            (network.clone(), Some(Attachment { aliases }))
+        })
+        .collect();
+    let limits = Limits {
+        cpus: host["NanoCpus"].as_f64().map(|nano| json!(nano / 1e9)),
+        memory: Some(host["Memory"].clone()),
+    };
+    Service {
+        container_name: container_name.clone(),
+        image: text(&config["Image"]),
+        environment,
+        ports: ports(&host["PortBindings"]),
+        volumes: mounts(&container["Mounts"]),
+        networks,
+        labels,
+        mem_limit: limits.memory,
+        cpus: limits.cpus,
+        command: Some(strings(&config["Cmd"]).map(str::to_owned).collect()),
+        network_mode: text(&host["NetworkMode"]),
+        pid: text(&host["PidMode"]),
+        ipc: text(&host["IpcMode"]),
+        privileged: host["Privileged"].as_bool().unwrap_or(false),
+        ..Service::default()
+    }
+}
+
+fn strings(value: &Value) -> impl Iterator<Item = &str> {
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+}
+
+fn ports(bindings: &Value) -> Vec<Port> {
+    let mut ports = Vec::new();
+    for (target, hosts) in bindings.as_object().into_iter().flatten() {
+        let (number, protocol) = target.split_once('/').unwrap_or((target, "tcp"));
+        for host in hosts.as_array().into_iter().flatten() {
+            ports.push(Port {
+                host_ip: host["HostIp"].as_str().map(str::to_owned),
+                published: host["HostPort"].as_str().map(str::to_owned),
+                target: number.parse().unwrap_or_default(),
+                protocol: Some(protocol.to_owned()),
+            });
+        }
+    }
+    ports
+}
+
+fn mounts(mounts: &Value) -> Vec<Mount> {
+    mounts
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|mount| {
+            let kind = mount["Type"].as_str()?;
+            let source = match kind {
+                "volume" => mount["Name"].as_str()?.to_owned(),
+                _ => real(mount["Source"].as_str()?),
+            };
+            Some(Mount {
+                kind: kind.to_owned(),
+                source: Some(source),
+                target: mount["Destination"].as_str()?.to_owned(),
+                read_only: !mount["RW"].as_bool().unwrap_or(true),
+            })
+        })
+        .collect()
+}
+
+/// The path without symlinks, where it is there.
+pub fn real(path: &str) -> String {
+    match Path::new(path).canonicalize() {
+        Ok(real) => real.display().to_string(),
+        Err(_) => path.to_owned(),
+    }
+}
