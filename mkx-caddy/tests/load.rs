@@ -1,4 +1,5 @@
-//! Changes of development under load on production: no failed request, no closed WebSocket.
+//! Changes of development under load on production: no request that a second attempt does not
+//! get answered, no closed WebSocket.
 //!
 //! It runs in a network of its own (`unshare --net`), with net.ipv4.tcp_migrate_req on: without
 //! it the kernel resets connections that wait at a listener which a reload closes. The figures
@@ -28,8 +29,8 @@ struct Tally {
     /// Sent again on a new connection, since the server closed the idle one at that moment
     /// (RFC 9112, 9.3.1: what every client does).
     resent: AtomicU64,
-    /// Closed on a new connection before any byte of an answer, and answered when sent again:
-    /// Caddy from 2.7 on ends what it accepted in the very moment of a change.
+    /// Closed on a new connection before any byte of an answer, and answered when sent again. The
+    /// cause is not known; seen with 2.11.7, never with 2.6.2.
     aborted: AtomicU64,
     slowest_us: AtomicU64,
     stopped: AtomicBool,
@@ -214,7 +215,8 @@ fn run(which: Which) {
         sockets.len()
     );
     assert_eq!(failed, 0);
-    // None with Debian's; with a current one it grows with the requests a change meets.
+    // None with Debian's. The bound for a current one is about twice what was measured (21 in 100
+    // changes at 2,000 requests a second): it is a limit against getting worse, not a promise.
     let most = match which {
         Which::Debian => 0,
         Which::Current => 3 + changes * rate / 4000,
@@ -249,12 +251,12 @@ fn in_own_network(test: &str) {
 }
 
 #[test]
-fn no_request_of_production_fails_while_debians_caddy_is_changed() {
+fn no_new_connection_of_production_fails_while_debians_caddy_is_changed() {
     in_own_network("debian");
 }
 
 #[test]
-fn no_request_fails_and_no_websocket_closes_while_a_current_caddy_is_changed() {
+fn a_second_attempt_is_always_answered_and_no_websocket_closes_while_a_current_caddy_is_changed() {
     in_own_network("current");
 }
 

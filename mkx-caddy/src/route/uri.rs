@@ -49,7 +49,11 @@ impl Uri {
     /// Sets the path from its escaped form; nothing where an escape is not right.
     pub fn set_escaped(&mut self, escaped: &str) -> Option<()> {
         self.path = unescaped(escaped)?;
-        self.raw = (escape(&self.path) != escaped).then(|| escaped.to_owned());
+        // Go keeps the escaped form only where nothing in it lacks its escape (validEncoded).
+        let is_whole = escaped
+            .split(['%', '[', ']'])
+            .all(|part| escape(part) == part);
+        self.raw = (is_whole && escape(&self.path) != escaped).then(|| escaped.to_owned());
         Some(())
     }
 
