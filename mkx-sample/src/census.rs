@@ -180,14 +180,19 @@ const NEVER_ENUM: [&str; 22] = [
 ];
 
 /// Few values says the server; nothing where it never looked. A negative number of distinct values
-/// is a share of the rows.
+/// is a share of the rows, which says nothing of booleans and enums in a small table.
 fn from_statistics(node: &Node, session: &mut Session) -> Result<Option<Vec<String>>> {
     let query = format!(
-        "SELECT s.attname::text, CASE WHEN s.avg_width > 40 OR s.n_distinct < -0.5 THEN NULL \
+        "SELECT s.attname::text, CASE WHEN t.typname = 'bool' OR t.typtype = 'e' THEN 0 \
+         WHEN s.avg_width > 40 OR s.n_distinct < -0.5 THEN NULL \
          WHEN s.n_distinct >= 0 THEN s.n_distinct ELSE -s.n_distinct * {} END::float8 \
-        FROM pg_catalog.pg_stats s \
+         FROM pg_catalog.pg_stats s \
+         JOIN pg_catalog.pg_attribute a ON a.attrelid = {}::regclass \
+         AND a.attname = s.attname \
+         JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
          WHERE s.schemaname = {} AND s.tablename = {} AND s.inherited = {}",
         node.table.estimated_rows.max(0.0),
+        sql::literal(&node.table.name.sql()),
         sql::literal(&node.table.name.schema),
         sql::literal(&node.table.name.name),
         node.table.is_partitioned

@@ -1,8 +1,8 @@
 //! Whether as many root rows came as should, with everything that they own, and stubs with nothing.
 //!
 //! What came is judged from EB alone. A row is *excused* where it may have come for another reason
-//! than being sampled: pinned, the bearer of a rare value, or needed by such a row or by an
-//! `include` edge. A whole root row that is not excused must have all that it owns in EA.
+//! than being sampled: pinned, the bearer of a rare value, or needed by such a row (along an edge,
+//! or by a reference that it can not lose) or by an `include` edge. A whole root row that is not excused must have all that it owns in EA.
 
 use std::collections::{HashMap, HashSet};
 
@@ -39,6 +39,9 @@ struct Owning {
     child: usize,
     parent: usize,
     key: ForeignKey,
+    /// The child's columns that rows are compared by: those of the edge, or the primary key where
+    /// the policy hides who the owner is.
+    by: Vec<String>,
     /// What must have come too, or the child is dropped.
     needs: Vec<Need>,
     cap: Option<Cap>,
@@ -77,6 +80,7 @@ impl Judge<'_> {
             self.excuse_parents(&from, parent, &key)?;
         }
         let upward = self.edges(&[Edge::Own, Edge::Require, Edge::Include]);
+        let referred = self.referred();
         loop {
             let mut added = 0;
             for (child, parent, key) in &upward {
@@ -85,6 +89,9 @@ impl Judge<'_> {
                     self.subjects[*child].table.from_sql()
                 );
                 added += self.excuse_parents(&from, *parent, key)?;
+            }
+            for sql in &referred {
+                added += self.target_count(sql)?;
             }
             if added == 0 {
                 return Ok(());
@@ -172,6 +179,47 @@ impl Judge<'_> {
             joined(key, "c", "p")
         );
         self.target_count(&sql)
+    }
+
+    /// Statements that excuse what excused rows refer to without a foreign key, where such a row
+    /// can neither be dropped nor lose the value; each gives how many were new.
+    fn referred(&self) -> Vec<String> {
+        let mut statements = Vec::new();
+        for subject in self.subjects.iter().filter(|subject| subject.is_sampled()) {
+            for reference in &subject.policy.references {
+                let column = subject.table.column(&reference.column);
+                let to = self.catalog.table(&reference.table);
+                let (Some(column), Some(to)) =
+                    (column, to.and_then(|table| self.subject(&table.name)))
+                else {
+                    continue;
+                };
+                let is_scalar =
+                    !column.base_type.starts_with('_') && !column.base_type.starts_with("json");
+                if reference.otherwise != Otherwise::Drop || column.is_nullable || !is_scalar {
+                    continue;
+                }
+                statements.push(format!(
+                    "WITH added AS (INSERT INTO mkx_excused_{parent} SELECT p.tableoid, p.ctid FROM {} p \
+                     WHERE p.{}::text IN (SELECT {}::text FROM {} JOIN mkx_excused_{child} e \
+                     ON e.in_table = {alias}.tableoid AND e.at = {alias}.ctid WHERE {}) \
+                     AND NOT EXISTS (SELECT FROM mkx_excused_{parent} x WHERE x.in_table = p.tableoid AND x.at = p.ctid) \
+                     RETURNING 1) SELECT count(*) FROM added",
+                    to.table.from_sql(),
+                    sql::identifier(&reference.key),
+                    subject.column(&reference.column),
+                    subject.table.from_sql(),
+                    reference
+                        .when
+                        .as_ref()
+                        .map_or("true".into(), |when| format!("({when})")),
+                    parent = to.index,
+                    child = subject.index,
+                    alias = subject.alias(),
+                ));
+            }
+        }
+        statements
     }
 
     /// Fills `mkx_owner_N`: root rows that must be complete, and the rows that they own.
@@ -416,6 +464,13 @@ impl Judge<'_> {
         {
             return None;
         }
+        let by = if subject.shows(&key.columns) {
+            key.columns.clone()
+        } else if subject.is_matchable() && subject.policy.cap.is_none() {
+            subject.table.primary_key.clone()
+        } else {
+            return None;
+        };
         let mut needs = Vec::new();
         for required in subject.keys(Edge::Require) {
             let to = self.subject(&required.parent)?;
@@ -461,6 +516,7 @@ impl Judge<'_> {
             child,
             parent,
             key: key.clone(),
+            by,
             needs,
             cap: subject.policy.cap.clone(),
         })
@@ -469,7 +525,8 @@ impl Judge<'_> {
     /// How many owners there are along an edge, and how many rows they miss.
     fn missing(&mut self, owning: &Owning) -> Result<(u64, u64)> {
         let (child, parent) = (&self.subjects[owning.child], &self.subjects[owning.parent]);
-        let width = owning.key.columns.len();
+        let owner_width = owning.key.columns.len();
+        let width = owning.by.len();
         let keys = format!(
             "SELECT {} FROM {} JOIN mkx_owner_{} o ON o.in_table = {alias}.tableoid AND o.at = {alias}.ctid",
             texts(parent, &owning.key.parent_columns),
@@ -477,12 +534,8 @@ impl Judge<'_> {
             parent.index,
             alias = parent.alias()
         );
-        let from = format!(
-            "{} JOIN {}",
-            child.table.from_sql(),
-            wanted(child, &owning.key.columns)
-        );
-        let group = texts(child, &owning.key.columns);
+        let from = child.table.from_sql();
+        let group = texts(child, &owning.by);
         let needs: Vec<&str> = owning
             .needs
             .iter()
@@ -496,14 +549,16 @@ impl Judge<'_> {
             .map(|number| number.to_string())
             .collect();
         let expected = format!(
-            "SELECT {}, count(*) FROM {from} WHERE {} AND NOT {} GROUP BY {}",
+            "SELECT {}, count(*) FROM {from} JOIN {} WHERE {} AND NOT {} GROUP BY {}",
             all.join(", "),
+            wanted(child, &owning.key.columns),
             child.condition_sql(),
             self.drift.changed_sql(&child.alias()),
             numbers.join(", ")
         );
         let there = format!(
-            "SELECT {group}, count(*) FROM {from} GROUP BY {}",
+            "SELECT {group}, count(*) FROM {from} JOIN {} GROUP BY {}",
+            wanted(child, &owning.by),
             numbers[..width].join(", ")
         );
         let failed = |error| refused("EB", &error);
@@ -516,10 +571,13 @@ impl Judge<'_> {
                 return Ok((owners, missing));
             }
             owners += batch.len() as u64;
-            let keys = columns(&batch, width);
+            let keys = columns(&batch, owner_width);
             let rows = self.ask_source(&expected, &parameters(&keys))?;
             let mut should = self.satisfied(owning, &rows, width)?;
-            for row in self.ask_target(&there, &parameters(&keys))? {
+            let asked: Vec<Vec<Option<String>>> = (0..width)
+                .map(|column| should.keys().map(|key| key[column].clone()).collect())
+                .collect();
+            for row in self.ask_target(&there, &parameters(&asked))? {
                 if let Some(number) = should.get_mut(&texts_of(&row, 0, width)) {
                     *number =
                         limited(*number, owning.cap.as_ref()).saturating_sub(count(&row, width));

@@ -182,6 +182,21 @@ impl<'a> Subject<'a> {
             })
     }
 
+    /// True where these columns are as in EA in every row that came whole.
+    pub fn shows(&self, columns: &[String]) -> bool {
+        columns.iter().all(|name| {
+            self.columns.iter().any(|treated| {
+                &treated.column.name == name
+                    && treated.base == Promise::Kept
+                    && treated
+                        .variants
+                        .iter()
+                        .flatten()
+                        .all(|promise| *promise == Promise::Kept)
+            })
+        })
+    }
+
     /// True where rows of it may be there as stubs.
     pub fn has_stubs(&self) -> bool {
         self.policy.stub.is_some() && self.columns.iter().any(Treatment::tells_stubs)
