@@ -111,8 +111,8 @@ fn chosen(world: &World) -> Vec<bool> {
     for (_, row) in candidates.iter().take(total) {
         chosen[*row] = true;
     }
-    for row in 0..root.rows.len() {
-        chosen[row] |= is_pinned(root, row);
+    for (row, is_chosen) in chosen.iter_mut().enumerate() {
+        *is_chosen |= is_pinned(root, row);
     }
     chosen
 }
@@ -214,8 +214,8 @@ fn up(world: &World, link: &Link) -> Up {
 fn whole(world: &World, own: &Set) -> Set {
     let mut whole = own.clone();
     for (at, table) in world.tables.iter().enumerate() {
-        for row in 0..table.rows.len() {
-            whole[at][row] |= table.extent != "none" && is_pinned(table, row);
+        for (row, is_whole) in whole[at].iter_mut().enumerate() {
+            *is_whole |= table.extent != "none" && is_pinned(table, row);
         }
     }
     grow(world, whole, |_, link, _| up(world, link) == Up::Include)
