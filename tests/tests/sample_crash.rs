@@ -79,10 +79,12 @@ fn started(site: &Site, phase: &str) -> Running {
 fn a_run_that_is_killed_leaves_eb_as_it_was() {
     let site = filled();
     let before = eb(&site);
-    for (at, phase) in PHASES.into_iter().enumerate() {
-        for delay in [0, 60 + 40 * at as u64] {
+    for phase in PHASES {
+        // The last phase may be over in less; killing in the swap has a test of its own.
+        let delays: &[u64] = if phase == "pristine" { &[0] } else { &[0, 60] };
+        for delay in delays {
             let running = started(&site, phase);
-            std::thread::sleep(Duration::from_millis(delay));
+            std::thread::sleep(Duration::from_millis(*delay));
             let said = running.kill().stderr;
             assert!(!said.contains("phase swap"), "{said}");
             assert_eq!(eb(&site), before, "killed in phase {phase}");
