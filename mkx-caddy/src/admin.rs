@@ -133,6 +133,16 @@ impl Admin {
             .sum())
     }
 
+    /// What the server says of itself, in the text form of Prometheus; empty where it says nothing.
+    pub fn metrics(&self) -> Result<String> {
+        let response = self.send("GET", "/metrics", &[], Vec::new())?;
+        Ok(if response.status == 200 {
+            response.text()
+        } else {
+            String::new()
+        })
+    }
+
     /// The certificate of the server's own authority, in a file; nothing where it has none.
     pub fn authority(&self) -> Result<Option<NamedTempFile>> {
         let response = self.send("GET", "/pki/ca/local", &[], Vec::new())?;

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::admin::{Admin, Found, Received};
 use crate::edge::{Edge, Version};
 use crate::probe::{Probe, Prober};
-use crate::share;
+use crate::{newcomers, share};
 
 /// How long it is waited for a moment without a stream of production.
 const STREAM_PATIENCE: Duration = Duration::from_secs(3);
@@ -39,6 +39,9 @@ pub struct Report {
     /// The kernel's net.ipv4.tcp_migrate_req; false: a connection that is just being made may be
     /// reset by a change. Null where it can not be read.
     pub tcp_migrate_req: Option<bool>,
+    /// True where the running Caddy closes a connection whose first request comes during a change
+    /// (what is built with Go 1.25 or later does). Null where it does not say what it was built with.
+    pub closes_new_connections: Option<bool>,
     /// How many rows the probe asked.
     pub asked: u64,
     /// The rows that were not as expected.
@@ -55,6 +58,8 @@ pub struct Permissions<'a> {
     pub confirm: Option<&'a str>,
     /// True where open streams of production may be closed.
     pub close_streams: bool,
+    /// True where connections to production that have just been made may be closed.
+    pub close_connections: bool,
 }
 
 /// Applies the site.
@@ -75,6 +80,7 @@ pub fn apply(site: &Site, prober: &Prober, permissions: &Permissions) -> Result<
             Version::V2_8 => "2.8".into(),
         },
         tcp_migrate_req: migrates_requests(),
+        closes_new_connections: newcomers::are_closed(&admin)?,
         asked: 0,
         failed: Vec::new(),
     };
@@ -99,6 +105,10 @@ pub fn apply(site: &Site, prober: &Prober, permissions: &Permissions) -> Result<
     }
     if report.changed && !permissions.close_streams {
         wait_for_streams(site, &admin, &found.json)?;
+    }
+    let may_close = permissions.close_connections || report.closes_new_connections != Some(true);
+    if report.changed && !may_close {
+        newcomers::ensure_quiet(site, &admin, &found.json)?;
     }
     let environment = if report.environments.contains(&Name::Ea) {
         Name::Ea

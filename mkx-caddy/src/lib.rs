@@ -13,6 +13,7 @@ pub mod http;
 pub mod labels;
 pub mod links;
 pub mod matrix;
+pub mod newcomers;
 pub mod patterns;
 pub mod probe;
 pub mod route;

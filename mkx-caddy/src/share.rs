@@ -99,29 +99,40 @@ fn loggers(server: &Value, own: &[String], configuration: &Value) -> Value {
     Value::Object(logs)
 }
 
-/// Upstreams of routes that are not EB's, and whether a reload would end their streams: those of
-/// a proxy without `stream_close_delay` (which came with 2.7).
-pub fn streams_of_production(site: &Site, configuration: &Value) -> Vec<String> {
-    let mut upstreams = Vec::new();
-    collect_short_lived(&without_development(site, configuration), &mut upstreams);
-    upstreams.sort();
-    upstreams.dedup();
-    upstreams
+/// Upstreams of routes that are not EB's.
+pub fn upstreams_of_production(site: &Site, configuration: &Value) -> Vec<String> {
+    upstreams(site, configuration, |_| true)
 }
 
-fn collect_short_lived(value: &Value, upstreams: &mut Vec<String>) {
+/// Those of them whose streams a reload would end: of a proxy without `stream_close_delay` (which
+/// came with 2.7).
+pub fn streams_of_production(site: &Site, configuration: &Value) -> Vec<String> {
+    upstreams(site, configuration, |proxy| {
+        proxy.get("stream_close_delay").is_none()
+    })
+}
+
+fn upstreams(site: &Site, configuration: &Value, is_meant: fn(&Value) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    collect(
+        &without_development(site, configuration),
+        is_meant,
+        &mut found,
+    );
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn collect(value: &Value, is_meant: fn(&Value) -> bool, found: &mut Vec<String>) {
     match value {
-        Value::Array(values) => {
-            values
-                .iter()
-                .for_each(|value| collect_short_lived(value, upstreams));
-        }
+        Value::Array(values) => values
+            .iter()
+            .for_each(|value| collect(value, is_meant, found)),
         Value::Object(members) => {
-            if members.get("handler").and_then(Value::as_str) == Some("reverse_proxy")
-                && members.get("stream_close_delay").is_none()
-            {
+            if value["handler"] == "reverse_proxy" && is_meant(value) {
                 let dials = value["upstreams"].as_array().into_iter().flatten();
-                upstreams.extend(
+                found.extend(
                     dials
                         .filter_map(|upstream| upstream["dial"].as_str())
                         .map(str::to_owned),
@@ -129,7 +140,7 @@ fn collect_short_lived(value: &Value, upstreams: &mut Vec<String>) {
             }
             members
                 .values()
-                .for_each(|value| collect_short_lived(value, upstreams));
+                .for_each(|value| collect(value, is_meant, found));
         }
         _ => {}
     }
@@ -168,5 +179,6 @@ mod tests {
         let handler = &mut with["apps"]["http"]["servers"]["srv0"]["routes"][1]["handle"][0];
         handler["stream_close_delay"] = json!(1);
         assert!(streams_of_production(&site(), &with).is_empty());
+        assert_eq!(upstreams_of_production(&site(), &with), ["a:1"]);
     }
 }

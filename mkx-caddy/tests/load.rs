@@ -1,5 +1,5 @@
-//! Changes of development under load on production: no request that a second attempt does not
-//! get answered, no closed WebSocket.
+//! Changes of development under load on production: no failed request and no closed WebSocket, or
+//! no change. Where the user allows it, a second attempt is answered.
 //!
 //! It runs in a network of its own (`unshare --net`), with net.ipv4.tcp_migrate_req on: without
 //! it the kernel resets connections that wait at a listener which a reload closes. The figures
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use world::World;
 use world::server::{Server, Which};
 
@@ -29,8 +29,8 @@ struct Tally {
     /// Sent again on a new connection, since the server closed the idle one at that moment
     /// (RFC 9112, 9.3.1: what every client does).
     resent: AtomicU64,
-    /// Closed on a new connection before any byte of an answer, and answered when sent again. The
-    /// cause is not known; seen with 2.11.7, never with 2.6.2.
+    /// Closed on a new connection before any byte of an answer, and answered when sent again: what
+    /// is built with Go 1.25 or later does so when the first request comes during a change.
     aborted: AtomicU64,
     slowest_us: AtomicU64,
     stopped: AtomicBool,
@@ -50,11 +50,11 @@ fn connect(port: u16) -> std::io::Result<BufReader<TcpStream>> {
     Ok(BufReader::new(stream))
 }
 
-/// One request; true where the answer is production's and whole.
-fn ask(stream: &mut BufReader<TcpStream>) -> std::io::Result<bool> {
-    stream
-        .get_mut()
-        .write_all(b"GET /load HTTP/1.1\r\nHost: makapix.club\r\n\r\n")?;
+/// One request that takes the upstream some microseconds; true where the answer is production's
+/// and whole.
+fn ask(stream: &mut BufReader<TcpStream>, takes: u64) -> std::io::Result<bool> {
+    let head = format!("GET /load/{takes} HTTP/1.1\r\nHost: makapix.club\r\n\r\n");
+    stream.get_mut().write_all(head.as_bytes())?;
     let mut line = String::new();
     if stream.read_line(&mut line)? == 0 {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
@@ -79,7 +79,7 @@ fn ask(stream: &mut BufReader<TcpStream>) -> std::io::Result<bool> {
 }
 
 /// Asks at a steady rate, whatever the answers take: three of four on a kept connection.
-fn work(port: u16, rate: u64, worker: u64, tally: &Tally) {
+fn work(port: u16, rate: u64, takes: u64, worker: u64, tally: &Tally) {
     let pause = Duration::from_micros(1_000_000 * WORKERS / rate);
     let start = Instant::now() + pause * u32::try_from(worker).unwrap() / 8;
     let mut kept: Option<BufReader<TcpStream>> = None;
@@ -93,7 +93,7 @@ fn work(port: u16, rate: u64, worker: u64, tally: &Tally) {
         if count % 4 != 0
             && let Some(stream) = kept.as_mut()
         {
-            answer = ask(stream).ok();
+            answer = ask(stream, takes).ok();
             if answer.is_none() {
                 tally.resent.fetch_add(1, Ordering::Relaxed);
             }
@@ -101,7 +101,7 @@ fn work(port: u16, rate: u64, worker: u64, tally: &Tally) {
         if answer.is_none() {
             let mut ask_anew = || {
                 connect(port).and_then(|mut stream| {
-                    let answer = ask(&mut stream);
+                    let answer = ask(&mut stream, takes);
                     kept = Some(stream);
                     answer
                 })
@@ -148,9 +148,17 @@ fn is_open(stream: &mut BufReader<TcpStream>) -> bool {
         && &bytes == b"hello"
 }
 
-fn run(which: Which) {
-    let (rate, changes) = (number("MKX_EDGE_RATE", 400), number("MKX_EDGE_CHANGES", 6));
-    let mut world = World::new();
+/// What is asked of the tool while the load is on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Allowed {
+    /// Nothing that could hurt production.
+    Nothing,
+    /// That connections which have just been made are closed.
+    CloseConnections,
+}
+
+/// Starts the edge with a site of production that is asked over plain http; gives its port.
+fn edge(world: &mut World, which: Which) -> (Server, u16) {
     let port = world::free_port();
     let delay = if which == Which::Current {
         "\t\tstream_close_delay 24h\n"
@@ -164,26 +172,44 @@ fn run(which: Which) {
     std::fs::write(world.path("extra"), text).unwrap();
     world.site["shared"]["edge"]["extra_sites"] = json!("extra");
     world.write_site();
-    let _server = Server::start(&world, which);
+    let server = Server::start(world, which);
     assert!(world.run(&["apply"], "").status.success());
+    (server, port)
+}
+
+fn run(which: Which, allowed: Allowed) {
+    let (rate, changes) = (number("MKX_EDGE_RATE", 400), number("MKX_EDGE_CHANGES", 6));
+    let mut world = World::new();
+    let (_server, port) = edge(&mut world, which);
     // Debian's Caddy can not keep a WebSocket, and the tool refuses while there is one.
     let sockets = if which == Which::Current { 20 } else { 0 };
     let mut sockets: Vec<_> = (0..sockets).map(|_| websocket(port)).collect();
+    // So that four requests are on the way at any time; where each may be a WebSocket for all that
+    // the tool knows, as short as can be.
+    let takes = match which {
+        Which::Debian => 0,
+        Which::Current => 1_000_000 * WORKERS / rate / 2,
+    };
     let tally = Arc::new(Tally::default());
     let workers: Vec<_> = (0..WORKERS)
         .map(|worker| {
             let tally = tally.clone();
-            std::thread::spawn(move || work(port, rate, worker, &tally))
+            std::thread::spawn(move || work(port, rate, takes, worker, &tally))
         })
         .collect();
     let since = Instant::now();
-    let (mut applied, mut refused) = (0, 0);
+    let (mut applied, mut busy, mut refused) = (0, 0, 0);
+    let arguments: &[&str] = match allowed {
+        Allowed::Nothing => &["apply"],
+        Allowed::CloseConnections => &["apply", "--close-connections"],
+    };
     for change in 0..changes {
         world.write_users(&[("developer", &format!("password {change}"))]);
-        let output = world.run(&["apply"], "");
+        let output = world.run(arguments, "");
         let said = String::from_utf8_lossy(&output.stderr);
         match output.status.code() {
             Some(0) => applied += 1,
+            Some(5) if said.contains("requests a second") => busy += 1,
             Some(5) if said.contains("do not end") => refused += 1,
             code => panic!(
                 "{code:?}: {said}\n{}",
@@ -209,25 +235,39 @@ fn run(which: Which) {
     ]
     .map(|count| count.load(Ordering::Relaxed));
     eprintln!(
-        "{which:?}: {applied} changes applied, {refused} refused in {seconds:.1} s; {answered} requests answered ({:.0} a second), {failed} failed, {aborted} aborted, {resent} sent again, slowest {:.0} ms; {open} of {} WebSockets open",
+        "{which:?}: {applied} changes applied, {busy} refused as production is busy, {refused} for its streams in {seconds:.1} s; {answered} requests answered ({:.0} a second), {failed} failed, {aborted} aborted, {resent} sent again, slowest {:.0} ms; {open} of {} WebSockets open",
         f64::from(u32::try_from(answered).unwrap()) / seconds,
         f64::from(u32::try_from(slowest).unwrap()) / 1000.0,
         sockets.len()
     );
     assert_eq!(failed, 0);
-    // None with Debian's. The bound for a current one is about twice what was measured (21 in 100
-    // changes at 2,000 requests a second): it is a limit against getting worse, not a promise.
-    let most = match which {
-        Which::Debian => 0,
-        Which::Current => 3 + changes * rate / 4000,
-    };
-    assert!(aborted <= most, "{aborted} requests were aborted");
     assert_eq!(open, sockets.len());
-    assert!(applied > 0 && (which == Which::Debian || refused == 0));
+    let closes = which == Which::Current && closes_new_connections(&world);
+    if !closes {
+        assert!(applied > 0 && busy == 0 && aborted == 0);
+    } else if allowed == Allowed::Nothing {
+        assert!(applied == 0 && busy == changes && aborted == 0 && resent == 0);
+    } else {
+        // The bound is about twice what was measured (21 in 100 changes at 2,000 requests a
+        // second): it is a limit against getting worse, not a promise.
+        assert!(aborted <= 3 + changes * rate / 4000, "{aborted} aborted");
+        assert!(applied == changes);
+    }
 }
 
-/// Runs one of the tests below again, where the kernel's setting is on and nobody else is.
-fn in_own_network(test: &str) {
+fn closes_new_connections(world: &World) -> bool {
+    let output = world.run(&["apply"], "");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    report["closes_new_connections"].as_bool().unwrap()
+}
+
+/// Runs one of the tests below again, where the kernel's setting is on and nobody else is; true
+/// where this is that second run.
+fn is_in_own_network(test: &str) -> bool {
+    const MARK: &str = "MKX_IN_OWN_NETWORK";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
     let script = "ip link set lo up && echo 1 > /proc/sys/net/ipv4/tcp_migrate_req && exec \"$@\"";
     let status = Command::new("unshare")
         .args([
@@ -240,7 +280,8 @@ fn in_own_network(test: &str) {
             "sh",
         ])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--ignored", "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
+        .env(MARK, "1")
         .env(
             "PATH",
             format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap()),
@@ -248,26 +289,48 @@ fn in_own_network(test: &str) {
         .status()
         .unwrap_or_else(|error| panic!("there is no unshare ({error}): run scripts/setup"));
     assert!(status.success());
+    false
 }
 
 #[test]
-fn no_new_connection_of_production_fails_while_debians_caddy_is_changed() {
-    in_own_network("debian");
+fn no_request_of_production_fails_while_debians_caddy_is_changed() {
+    if is_in_own_network("no_request_of_production_fails_while_debians_caddy_is_changed") {
+        run(Which::Debian, Allowed::Nothing);
+    }
+}
+
+#[test]
+fn no_request_of_a_busy_production_fails_since_a_current_caddy_is_not_changed() {
+    if is_in_own_network(
+        "no_request_of_a_busy_production_fails_since_a_current_caddy_is_not_changed",
+    ) {
+        run(Which::Current, Allowed::Nothing);
+    }
 }
 
 #[test]
 fn a_second_attempt_is_always_answered_and_no_websocket_closes_while_a_current_caddy_is_changed() {
-    in_own_network("current");
+    if is_in_own_network(
+        "a_second_attempt_is_always_answered_and_no_websocket_closes_while_a_current_caddy_is_changed",
+    ) {
+        run(Which::Current, Allowed::CloseConnections);
+    }
 }
 
+/// The report tells beforehand what becomes of a connection that is open when a change comes and
+/// has not asked yet.
 #[test]
-#[ignore = "it is run by the tests above, in a network of its own"]
-fn debian() {
-    run(Which::Debian);
-}
-
-#[test]
-#[ignore = "it is run by the tests above, in a network of its own"]
-fn current() {
-    run(Which::Current);
+fn the_report_says_whether_a_connection_that_has_not_asked_yet_is_closed() {
+    for which in [Which::Debian, Which::Current] {
+        let mut world = World::new();
+        let (_server, port) = edge(&mut world, which);
+        let mut early = connect(port).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        world.write_users(&[("developer", "another password")]);
+        let output = world.run(&["apply"], "");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["changed"], true);
+        let is_answered = ask(&mut early, 0).unwrap_or(false);
+        assert_eq!(report["closes_new_connections"], !is_answered, "{which:?}");
+    }
 }

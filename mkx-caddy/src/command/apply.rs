@@ -22,7 +22,8 @@ Examples:
 
 Exit 1: the edge did not work as the site promises, and the former configuration is back.
 Exit 4: somebody else changed the configuration meanwhile; run it again.
-Exit 5: production would change without --confirm, or WebSockets of it would be closed.")]
+Exit 5: production would change without --confirm, WebSockets of it would be closed, or it is so
+busy that connections which have just been made would be.")]
 pub struct Apply {
     /// Production's domain: its part of the edge may change
     #[arg(long, value_name = "DOMAIN")]
@@ -30,6 +31,9 @@ pub struct Apply {
     /// Close open WebSockets of production where the running Caddy can not keep them
     #[arg(long)]
     close_streams: bool,
+    /// Change a busy edge though the running Caddy closes connections that have just been made
+    #[arg(long)]
+    close_connections: bool,
     #[command(flatten)]
     target: Target,
 }
@@ -46,6 +50,7 @@ impl Apply {
         let permissions = Permissions {
             confirm: self.confirm.as_deref(),
             close_streams: self.close_streams,
+            close_connections: self.close_connections,
         };
         let report = apply::apply(&site, &prober, &permissions)?;
         if report.undone {

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 pub struct Upstream {
     pub name: &'static str,
@@ -77,6 +78,9 @@ fn serve(name: &str, stream: TcpStream) {
                 "host" => host = value.trim().to_owned(),
                 _ => {}
             }
+        }
+        if let Some(delay) = path.strip_prefix("/load/") {
+            std::thread::sleep(Duration::from_micros(delay.parse().unwrap()));
         }
         let mut body = vec![0; length];
         if reader.read_exact(&mut body).is_err() {
