@@ -9,6 +9,8 @@ mod changing;
 mod check;
 mod cli;
 mod config;
+#[cfg(test)]
+mod contract_document;
 mod key;
 mod passwd;
 mod place;

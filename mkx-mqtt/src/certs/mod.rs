@@ -1,8 +1,8 @@
 //! `mkx-mqtt certs`: an environment's authority and what it has signed. A file a verb.
 
 mod init;
-mod player;
-mod revoke;
+pub mod player;
+pub mod revoke;
 mod server;
 
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! The accounts of the plain port.
 
-use mkx_contract::{EnvironmentName, Secret};
+use mkx_contract::{EnvironmentName, Result, Secret};
 
 use super::{Look, file};
 use crate::account::{Hash, lines};
@@ -37,12 +37,22 @@ pub fn check(look: &mut Look) {
             look.find("password_plain", &path, message).hint = Some(set.clone());
             continue;
         };
-        if password(look, environment).is_some_and(|own| !hash.is_of(&own)) {
-            let message =
-                format!("the password of {user} is not the one that the site document names");
-            look.find("password_other", &path, message).hint = Some(set.clone());
+        match password(look, environment) {
+            Ok(own) if hash.is_of(&own) => {}
+            Ok(_) => {
+                let message =
+                    format!("the password of {user} is not the one that the site document names");
+                look.find("password_other", &path, message).hint = Some(set.clone());
+            }
+            Err(failure) => {
+                let message = format!(
+                    "the password of {user} could not be held against it: {}",
+                    failure.message
+                );
+                look.find("password_unread", &path, message).hint = failure.hint;
+            }
         }
-        let is_shared = password(look, environment.other()).is_some_and(|other| hash.is_of(&other))
+        let is_shared = password(look, environment.other()).is_ok_and(|other| hash.is_of(&other))
             || lines(&other).any(|other| other.text == line.text);
         if is_shared {
             let message = format!(
@@ -62,9 +72,9 @@ pub fn check(look: &mut Look) {
     }
 }
 
-/// What the site document names; nothing where that can not be read here.
-fn password(look: &Look, environment: EnvironmentName) -> Option<Secret> {
+/// What the site document names.
+fn password(look: &Look, environment: EnvironmentName) -> Result<Secret> {
     let described = look.site.environment(environment);
     let source = &described.mqtt.service.password;
-    source.read(&described.env_file_paths()).ok()
+    source.read(&described.env_file_paths())
 }

@@ -200,6 +200,9 @@ fn faults_of_the_accounts_are_found() {
         world.write("eb/.env", "MQTT_PASSWORD=word-of-ea\n");
         world.run(&["passwd", "eb", "--from-site"]).succeeded();
     });
+    check("password_unread", |world| {
+        fs::remove_file(world.path("eb/.env")).unwrap()
+    });
     check("password_other", |world| {
         world.write("eb/.env", "MQTT_PASSWORD=another\n")
     });
