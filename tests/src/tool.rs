@@ -65,7 +65,10 @@ impl Tool {
     /// A program of the workspace, with an environment of its own: nothing of ours but `PATH` and
     /// `HOME`.
     pub fn new(name: &str) -> Self {
-        let mut command = Command::new(binary(name));
+        Self::of(Command::new(binary(name)))
+    }
+
+    fn of(mut command: Command) -> Self {
         command.env_clear();
         for kept in ["PATH", "HOME", "TMPDIR"] {
             if let Some(value) = std::env::var_os(kept) {
@@ -76,6 +79,20 @@ impl Tool {
             command,
             stdin: Vec::new(),
         }
+    }
+
+    /// A script of the repository, which finds the workspace's programs on its `PATH`.
+    ///
+    /// It leads a process group of its own, so that [`Running::kill_all`] reaches what it started.
+    pub fn script(name: &str) -> Self {
+        use std::os::unix::process::CommandExt;
+        let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts");
+        let mut command = Command::new(PathBuf::from(scripts).join(name));
+        command.process_group(0);
+        let built = binary("mkx-sample");
+        let built = built.parent().expect("a program is in a folder");
+        let others = std::env::var("PATH").unwrap_or_default();
+        Self::of(command).env("PATH", format!("{}:{others}", built.display()))
     }
 
     /// Adds arguments.
@@ -237,6 +254,29 @@ impl Running {
         // it may have ended by itself just now
         self.child.kill().ok();
         self.wait()
+    }
+
+    /// Kills a script and all that it started as `kill -9` does, and waits until it is gone.
+    pub fn kill_all(mut self) -> Finished {
+        // it may have ended by itself just now
+        self.signal_all(rustix::process::Signal::KILL).ok();
+        self.child.kill().ok();
+        self.wait()
+    }
+
+    /// Sends a signal to a script and all that it started.
+    ///
+    /// # Errors
+    /// The system's, where nothing of it runs.
+    pub fn signal_all(&mut self, signal: rustix::process::Signal) -> rustix::io::Result<()> {
+        rustix::process::kill_process_group(rustix::process::Pid::from_child(&self.child), signal)
+    }
+
+    /// Asks it to end as `kill` does; what it started hears nothing.
+    pub fn terminate(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+            .expect("a child that runs takes a signal");
     }
 
     /// Asks it to end as Ctrl-C does.
