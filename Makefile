@@ -6,6 +6,8 @@ SHELL := bash
 
 PREFIX ?= /usr/local
 MKX_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mkx
+# The others are for this repository.
+INSTALLED_SCRIPTS := $(addprefix scripts/,refresh phase-3-caddy phase-4-mqtt-oauth)
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # What scripts/setup keeps private to mkx is found after what the machine has.
 export MKX_CACHE
@@ -53,10 +55,14 @@ licences: ## what the dependencies may be and where they may come from
 
 check: lint licences ## everything that needs no server
 
-install: release ## put the tools into PREFIX/bin
+install: release ## put the tools into PREFIX/bin, scripts and mkx.mk into PREFIX/share/mkx
 	install --directory "$(DESTDIR)$(PREFIX)/bin"
 	find "$(TARGET)/release" -maxdepth 1 -type f -name 'mkx-*' -perm /111 \
 	    -exec install --mode=0755 --target-directory="$(DESTDIR)$(PREFIX)/bin" {} +
+	install --directory "$(DESTDIR)$(PREFIX)/share/mkx/scripts" "$(DESTDIR)$(PREFIX)/share/mkx/systemd"
+	install --mode=0755 --target-directory="$(DESTDIR)$(PREFIX)/share/mkx/scripts" $(INSTALLED_SCRIPTS)
+	install --mode=0644 --target-directory="$(DESTDIR)$(PREFIX)/share/mkx" mkx.mk
+	install --mode=0644 --target-directory="$(DESTDIR)$(PREFIX)/share/mkx/systemd" scripts/systemd/*
 
 clean: ## remove what was built
 	cargo clean
