@@ -106,7 +106,12 @@ impl Arguments {
         changing::step(site, self.environment, "mkx-mqtt render", || {
             for file in &mut broker.files {
                 let path = folder.join(&file.name);
-                replace::file(&path, &file.text, replace::PUBLIC).map_err(|error| {
+                // Mosquitto 2.0.21 warns of an ACL that others may read; later ones refuse it.
+                let mode = match file.name.as_str() {
+                    "acl" => replace::PRIVATE,
+                    _ => replace::PUBLIC,
+                };
+                replace::file(&path, &file.text, mode).map_err(|error| {
                     Failure::peer(format!("cannot write {}: {error}", path.display()))
                 })?;
                 file.path = Some(path);

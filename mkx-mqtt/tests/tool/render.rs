@@ -103,7 +103,7 @@ fn files_of_production_are_written_only_where_that_is_confirmed() {
     world
         .run(&["render", "ea", "--output", "--confirm", DOMAIN])
         .succeeded();
-    assert_eq!(mode(&world.path("ea/config/acl")), 0o644);
+    assert_eq!(mode(&world.path("ea/config/acl")), 0o600);
 }
 
 #[test]
