@@ -17,7 +17,11 @@ fn a_good_pair_has_no_findings() {
         (&json!(true), &json!([]))
     );
     assert_eq!(report["validity"].as_array().unwrap().len(), 6);
-    assert_eq!(world.run(&["certs", "check"]).succeeded().json(), report);
+    // Not the days left: a second later they may be one less.
+    let again = world.run(&["certs", "check"]).succeeded().json();
+    for part in ["record", "ok", "findings"] {
+        assert_eq!(again[part], report[part]);
+    }
 }
 
 /// Puts a fault into EB and expects the finding.
