@@ -16,13 +16,13 @@ use crate::progress::Phases;
 use crate::selection::Selection;
 use crate::sequences::{self, Sequence};
 use crate::source::Source;
-use crate::sql::identifier;
+use crate::statistics;
 use crate::views;
 use crate::watch::Watch;
 
 /// Sessions in the database that is built.
 const OPTIONS: &str = "-c statement_timeout=0 -c synchronous_commit=off -c search_path=pg_catalog \
-                       -c default_transaction_read_only=off -c maintenance_work_mem=256MB";
+                       -c default_transaction_read_only=off -c maintenance_work_mem=256MB -c jit=off";
 
 /// What a build is made of.
 pub struct Build<'a> {
@@ -97,12 +97,11 @@ impl Build<'_> {
         let filled = views::filled(&mut self.source.client, &self.source.endpoint)?;
         views::refresh(&filled, &mut client, target)?;
         self.privilege.apply(&mut client, target)?;
-        client
-            .batch_execute(&format!(
-                "SET ROLE {}; ANALYZE",
-                identifier(self.privilege.owner)
-            ))
-            .map_err(|error| target.cannot("analyse", &error))
+        let mut sessions = vec![client];
+        for _ in 1..self.jobs {
+            sessions.push(self.session(target)?);
+        }
+        statistics::analyze(sessions, target, self.privilege.owner)
     }
 }
 

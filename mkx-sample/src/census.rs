@@ -4,6 +4,7 @@
 //! is read from the rows themselves, in the pass that counts them.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mkx_contract::Result;
 use postgres::Client;
@@ -34,19 +35,51 @@ pub struct Census {
     pub values: Vec<(String, BTreeSet<Value>)>,
 }
 
-/// Counts every table, in the order of the graph's nodes.
+/// The tables of a graph, handed out one by one to sessions that work side by side.
+pub struct Round {
+    order: Vec<usize>,
+    next: AtomicUsize,
+}
+
+impl Round {
+    /// All tables, the largest first, so that the sessions end together.
+    pub fn over(graph: &Graph) -> Round {
+        let rows = |at: &usize| graph.nodes[*at].table.estimated_rows;
+        let mut order: Vec<usize> = (0..graph.nodes.len()).collect();
+        order.sort_by(|a, b| rows(b).total_cmp(&rows(a)));
+        Round {
+            order,
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    /// Does `work` for tables that nobody has taken yet, until there are none.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn work<T>(&self, mut work: impl FnMut(usize) -> Result<T>) -> Result<Vec<(usize, T)>> {
+        let mut done = Vec::new();
+        while let Some(at) = self.order.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((*at, work(*at)?));
+        }
+        Ok(done)
+    }
+}
+
+/// Counts the tables of a round that no other session counts.
 ///
 /// # Errors
 /// As [`Session::each`].
-pub fn census(graph: &Graph, mut client: Client) -> Result<Vec<Census>> {
-    let mut session = Session {
-        client: &mut client,
-    };
-    graph
-        .nodes
-        .iter()
-        .map(|node| of_table(node, &mut session))
-        .collect()
+pub fn census(graph: &Graph, round: &Round, client: &mut Client) -> Result<Vec<(usize, Census)>> {
+    let mut session = Session { client };
+    round.work(|at| of_table(&graph.nodes[at], &mut session))
+}
+
+/// What several sessions did, in the order of the graph's nodes.
+pub fn in_order<T>(mut done: Vec<(usize, T)>, more: Vec<(usize, T)>) -> Vec<T> {
+    done.extend(more);
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, done)| done).collect()
 }
 
 fn of_table(node: &Node, session: &mut Session) -> Result<Census> {
@@ -55,37 +88,26 @@ fn of_table(node: &Node, session: &mut Session) -> Result<Census> {
         Some(condition) => format!("{} IS TRUE", of_policy(condition)),
         None => "TRUE".into(),
     };
-    let texts: Vec<_> = columns
-        .iter()
-        .map(|column| format!(", {ROW}.{}::text", sql::identifier(column)))
-        .collect();
-    // Grouped by the values and not by their texts, which are made once a group.
-    let groups: String = columns
-        .iter()
-        .map(|column| format!(", {ROW}.{}", sql::identifier(column)))
-        .collect();
-    let query = format!(
-        "SELECT count(*), {condition}{} FROM {} AS {ROW} GROUP BY 2{groups}",
-        texts.concat(),
-        node.table.from_sql()
-    );
     let mut census = Census {
         rows: 0,
         values: columns
-            .into_iter()
-            .map(|column| (column, BTreeSet::new()))
+            .iter()
+            .map(|column| (column.clone(), BTreeSet::new()))
             .collect(),
     };
     let is_declared = node.policy.coverage.is_some();
-    session.each(node, &query, |row| {
-        census.rows += u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
-        if row.get(1) {
-            for (at, (_, values)) in census.values.iter_mut().enumerate() {
-                let value: Option<&str> = row.get(at + 2);
+    session.each(node, &values_sql(node, &columns, &condition), |row| {
+        let comes: bool = row.get(1);
+        let grouped: Option<i32> = row.get(2);
+        match grouped.and_then(|at| usize::try_from(at).ok()) {
+            None => census.rows += u64::try_from(row.get::<_, i64>(0)).unwrap_or(0),
+            Some(at) if comes => {
+                let (_, values) = &mut census.values[at];
                 if is_declared || values.len() <= MOST_VALUES {
-                    values.insert(value.map(str::to_owned));
+                    values.insert(row.get::<_, Option<&str>>(3).map(str::to_owned));
                 }
             }
+            Some(_) => {}
         }
     })?;
     census.values.retain(|(name, values)| {
@@ -93,6 +115,35 @@ fn of_table(node: &Node, session: &mut Session) -> Result<Census> {
         is_declared || values.len() <= most
     });
     Ok(census)
+}
+
+/// One pass over the table: a row of count and condition alone, and one for each value of each
+/// column with the column's place. Grouped by the values and not by their texts, which are made
+/// once a group; and column by column, since most rows differ in some of them.
+fn values_sql(node: &Node, columns: &[String], condition: &str) -> String {
+    let names: Vec<_> = columns
+        .iter()
+        .map(|column| format!("{ROW}.{}", sql::identifier(column)))
+        .collect();
+    let mut sets = vec!["(mkx_comes)".to_owned()];
+    let (mut places, mut texts) = (String::new(), String::new());
+    for (at, name) in names.iter().enumerate() {
+        sets.push(format!("(mkx_comes, {name})"));
+        places.push_str(&format!(" WHEN GROUPING({name}) = 0 THEN {at}"));
+        texts.push_str(&format!(" WHEN GROUPING({name}) = 0 THEN {name}::text"));
+    }
+    let (place, text) = if columns.is_empty() {
+        ("NULL::integer".to_owned(), "NULL::text".to_owned())
+    } else {
+        (format!("CASE{places} END"), format!("CASE{texts} END"))
+    };
+    format!(
+        "SELECT count(*), mkx_comes, {place}, {text} \
+         FROM (SELECT {ROW}.*, {condition} AS mkx_comes FROM {} AS {ROW}) AS {ROW} \
+         GROUP BY GROUPING SETS ({})",
+        node.table.from_sql(),
+        sets.join(", ")
+    )
 }
 
 /// How many values an enum of this type may have.

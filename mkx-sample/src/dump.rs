@@ -111,7 +111,7 @@ impl Schema {
         place.write("wanted", &wanted)?;
         // Indexes are built in memory where there is some; a restore is never cut short.
         let options = "-c statement_timeout=0 -c synchronous_commit=off \
-                       -c maintenance_work_mem=256MB -c default_transaction_read_only=off";
+                       -c maintenance_work_mem=256MB -c default_transaction_read_only=off -c jit=off";
         let mut arguments = vec![
             format!("--dbname={}", target.program_url(options)),
             format!("--use-list={}", place.path("wanted")),

@@ -32,6 +32,7 @@ pub mod selection;
 pub mod sequences;
 pub mod source;
 pub mod sql;
+pub mod statistics;
 pub mod survey;
 pub mod swap;
 pub mod transform;

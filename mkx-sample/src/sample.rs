@@ -27,7 +27,7 @@ pub fn open_for_judgement(endpoint: &Endpoint, site: &str) -> Result<(Client, Ma
     opened(
         endpoint,
         site,
-        "-c statement_timeout=0 -c standard_conforming_strings=on",
+        "-c statement_timeout=0 -c standard_conforming_strings=on -c work_mem=32MB -c jit=off",
     )
 }
 

@@ -2,11 +2,12 @@
 //! is read.
 
 use mkx_contract::{Failure, Result};
+use postgres::Client;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, TableName};
-use crate::census::{Census, census};
+use crate::census::{Census, Round, census, in_order};
 use crate::choice::{Choice, Chosen, choose};
 use crate::closure::{self, Graph, Session, Sets};
 use crate::coverage::cover;
@@ -97,26 +98,51 @@ pub fn select(
     let mut policy = policy.clone();
     choice.apply_cap(&mut policy)?;
     let graph = Graph::new(catalog, &policy)?;
-    let beside = source.another_session()?;
-    std::thread::scope(|threads| {
-        let census = threads.spawn(|| census(&graph, beside));
-        let mut sets = Sets::new(&graph);
-        let mut session = Session {
-            client: &mut source.client,
+    let mut beside = source.another_session()?;
+    let client = &mut source.client;
+    let mut sets = Sets::new(&graph);
+    let round = Round::over(&graph);
+    let (chosen, census) = std::thread::scope(|threads| {
+        let theirs = threads.spawn(|| census(&graph, &round, &mut beside));
+        let chosen = follow(&graph, &policy, choice, &mut sets, &mut Session { client });
+        let ours = match &chosen {
+            Ok(_) => census(&graph, &round, client),
+            Err(_) => Ok(Vec::new()),
         };
-        let chosen = follow(&graph, &policy, choice, &mut sets, &mut session);
-        let census = census.join().expect("the census does not panic");
-        let (chosen, census) = (chosen?, census?);
-        let coverage = cover(&graph, &mut sets, &mut session, &census, context)?;
-        closure::stubs(&graph, &mut sets, &mut session)?;
-        Finding {
-            graph: &graph,
-            sets: &sets,
-            context,
-            census: &census,
-            coverage,
-        }
-        .finish(&mut session, &chosen)
+        let theirs = theirs.join().expect("the census does not panic");
+        Ok((chosen?, in_order(ours?, theirs?)))
+    })?;
+    let mut session = Session { client };
+    let coverage = cover(&graph, &mut sets, &mut session, &census, context)?;
+    closure::stubs(&graph, &mut sets, &mut session)?;
+    let surveys = surveys(&graph, &sets, session.client, &mut beside)?;
+    Finding {
+        graph: &graph,
+        sets: &sets,
+        context,
+        census: &census,
+        coverage,
+    }
+    .finish(&surveys, &chosen)
+}
+
+/// Counts what comes, in two sessions.
+fn surveys(
+    graph: &Graph,
+    sets: &Sets,
+    one: &mut Client,
+    other: &mut Client,
+) -> Result<Vec<Survey>> {
+    let round = Round::over(graph);
+    let count = |client: &mut Client| {
+        let mut session = Session { client };
+        round.work(|at| survey(graph, sets, &mut session, at))
+    };
+    std::thread::scope(|threads| {
+        let theirs = threads.spawn(|| count(other));
+        let ours = count(one);
+        let theirs = theirs.join().expect("the survey does not panic");
+        Ok(in_order(ours?, theirs?))
     })
 }
 
@@ -149,7 +175,7 @@ struct Finding<'a> {
 }
 
 impl Finding<'_> {
-    fn finish(&self, session: &mut Session, chosen: &Chosen) -> Result<Selection> {
+    fn finish(&self, surveys: &[Survey], chosen: &Chosen) -> Result<Selection> {
         let root = &self.sets.rows[self.graph.root];
         let whole = (root.owned[0].len() + root.extra[0].len()) as u64;
         let mut selection = Selection {
@@ -163,9 +189,9 @@ impl Finding<'_> {
             coverage: self.coverage.clone(),
         };
         for (at, node) in self.graph.nodes.iter().enumerate() {
-            let survey = survey(self.graph, self.sets, session, at)?;
-            self.check_share(at, &survey)?;
-            selection.edges.extend(self.edges(&survey));
+            let survey = &surveys[at];
+            self.check_share(at, survey)?;
+            selection.edges.extend(self.edges(survey));
             selection.tables.push(TableCopy {
                 table: node.table.name.clone(),
                 columns: node

@@ -9,7 +9,8 @@ use crate::endpoint::{Endpoint, cause};
 /// hashed, which needs memory, and compiling a statement that runs once is never worth it.
 pub const OPTIONS: &str = "-c default_transaction_read_only=on -c idle_in_transaction_session_timeout=0 \
                        -c statement_timeout=0 -c lock_timeout=30s -c row_security=off -c DateStyle=ISO \
-                       -c standard_conforming_strings=on -c search_path=pg_catalog,public";
+                       -c standard_conforming_strings=on -c search_path=pg_catalog,public \
+                       -c work_mem=32MB -c jit=off";
 
 /// What the SELECTs refer to by `current_setting('mkx.…')`, so that it is never in a statement's
 /// text, where a server log or `pg_stat_activity` would show it.

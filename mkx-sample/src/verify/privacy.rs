@@ -18,6 +18,10 @@ const SHORTEST_VALUE: usize = 8;
 /// IPv6 or MAC address, bcrypt hash, or a word of 16 characters and more.
 const IDENTIFIER: &str = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}|\m[0-9]{1,3}(?:\.[0-9]{1,3}){3}\M|[0-9A-Fa-f]{1,4}(?:::?[0-9A-Fa-f]{1,4}){3,7}|\$2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{53}|[A-Za-z0-9_-]{16,}";
 
+/// Whether a text may hold an identifier at all, besides one that is nothing but a word: far
+/// cheaper to search for than the identifiers themselves.
+const MAY_HOLD: &str = r"[@$]|\..*\..*\.|:.*:.*:|[A-Za-z0-9_-]{16}";
+
 /// A UUID in lower case.
 const UUID: &str = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
@@ -182,13 +186,12 @@ impl Judge<'_> {
             return None;
         }
         let transform = subject.policy.columns.get(&treated.column.name)?;
-        let value = format!("{}::text", subject.column(&treated.column.name));
-        let digest = self.digest("lower(found[1])");
-        let is_address = format!("lower(found[1]) ~ '{ADDRESS}'");
+        let digest = self.digest("lower(word)");
+        let is_address = format!("lower(word) ~ '{ADDRESS}'");
         // In prose only addresses are identifiers; a word of 16 letters may be public elsewhere.
         let of_interest = if treated.base.hides() {
             format!(
-                "({is_address} OR found[1] ~ '[0-9]' AND ({value} !~ '\\s' OR {value} ~ '^[\\[{{]|-----BEGIN'))"
+                "({is_address} OR word ~ '[0-9]' AND (mkx_text !~ '\\s' OR mkx_text ~ '^[\\[{{]|-----BEGIN'))"
             )
         } else if has_step(transform, |step| {
             matches!(step, Transform::Scrub | Transform::JsonKeep(_))
@@ -198,10 +201,12 @@ impl Judge<'_> {
             return None;
         };
         Some(format!(
-            "SELECT DISTINCT {digest}, {place}, {is_address} FROM {}, \
-             LATERAL regexp_matches({value}, '{IDENTIFIER}', 'g') found \
-             WHERE {of_interest} AND lower(found[1]) !~ '{NOBODYS}'",
-            subject.table.from_sql()
+            "SELECT DISTINCT {digest}, {place}, {is_address} \
+             FROM (SELECT DISTINCT {}::text AS mkx_text FROM {}) texts, {} \
+             WHERE {of_interest} AND lower(word) !~ '{NOBODYS}'",
+            subject.column(&treated.column.name),
+            subject.table.from_sql(),
+            identifiers()
         ))
     }
 
@@ -222,14 +227,15 @@ impl Judge<'_> {
             .map(|(at, treated)| format!("({at}, {}::text)", subject.column(&treated.column.name)))
             .collect();
         let sql = format!(
-            "SELECT value.at, h.of_column, count(*) FROM {from}, \
-             LATERAL (VALUES {values}) value (at, text), \
-             LATERAL regexp_matches(value.text, '{IDENTIFIER}', 'g') found \
+            "SELECT mkx_at, h.of_column, sum(times)::bigint \
+             FROM (SELECT mkx_at, mkx_text, count(*) AS times FROM {from}, \
+             LATERAL (VALUES {values}) value (mkx_at, mkx_text) GROUP BY mkx_at, mkx_text) texts, {words} \
              JOIN mkx_hidden h ON h.digest = {digest} \
-             GROUP BY value.at, h.of_column ORDER BY value.at, h.of_column",
+             GROUP BY mkx_at, h.of_column ORDER BY mkx_at, h.of_column",
             from = subject.table.from_sql(),
             values = values.join(", "),
-            digest = self.digest("lower(found[1])"),
+            words = identifiers(),
+            digest = self.digest("lower(word)"),
         );
         let name = subject.name();
         let names: Vec<String> = columns
@@ -253,6 +259,17 @@ impl Judge<'_> {
         }
         Ok(())
     }
+}
+
+/// The identifiers of `mkx_text`, as `word`. Most texts that hold one are nothing else (a token, a
+/// hash, a UUID), and the longest match of a word is all of it; most others hold none. Both are told
+/// without the large expression.
+fn identifiers() -> String {
+    format!(
+        "LATERAL (SELECT mkx_text AS word WHERE length(mkx_text) >= 16 AND mkx_text !~ '[^A-Za-z0-9_-]' \
+         UNION ALL SELECT found[1] FROM regexp_matches(CASE WHEN mkx_text ~ '[^A-Za-z0-9_-]' \
+         AND mkx_text ~ '{MAY_HOLD}' THEN mkx_text END, '{IDENTIFIER}', 'g') found) words"
+    )
 }
 
 /// URLs that stay name files by UUIDs; a hidden column may repeat them.

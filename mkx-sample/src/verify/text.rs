@@ -21,7 +21,8 @@ impl Judge<'_> {
         );
         let found = |pattern: &str, filter: &str| {
             format!(
-                "EXISTS (SELECT FROM regexp_matches(VALUE, '{pattern}', 'g') found WHERE {filter})"
+                "strpos(VALUE, '@') > 0 \
+                 AND EXISTS (SELECT FROM regexp_matches(VALUE, '{pattern}', 'g') found WHERE {filter})"
             )
         };
         let emails = self.search_texts(
@@ -41,7 +42,7 @@ impl Judge<'_> {
         let phones = self.search_texts(
             Check::new("telephone_numbers"),
             |transform| has_step(transform, |step| matches!(step, Transform::Scrub)),
-            &format!("VALUE ~ '{PHONE}'"),
+            &format!("strpos(VALUE, '+') > 0 AND VALUE ~ '{PHONE}'"),
             "rows hold a telephone number",
         )?;
         let hosts: Vec<_> = self
@@ -59,7 +60,10 @@ impl Judge<'_> {
             let urls = self.search_texts(
                 Check::new("urls"),
                 |transform| has_step(transform, |step| matches!(step, Transform::RewriteUrl)),
-                &format!("lower(VALUE) ~ {}", sql::literal(&pattern)),
+                &format!(
+                    "strpos(VALUE, '//') > 0 AND lower(VALUE) ~ {}",
+                    sql::literal(&pattern)
+                ),
                 "rows hold a URL of EA",
             )?;
             checks.push(urls.conclude("rewritten columns hold no URL of EA"));
