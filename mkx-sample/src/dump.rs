@@ -100,15 +100,26 @@ impl Schema {
         let list = self.folder.join("contents");
         program.run(contents.stdout_path(&list), "list the schema's contents")?;
         let contents = std::fs::read_to_string(&list).map_err(|error| cannot_use(&list, &error))?;
-        let wanted: String = contents
+        let wanted: Vec<&str> = contents
             .lines()
             .filter(|line| part_of(line, part))
-            .flat_map(|line| [line, "\n"])
             .collect();
-        if wanted.is_empty() {
-            return Ok(());
+        for (wanted, jobs) in rounds(&wanted, jobs) {
+            place.write("wanted", &wanted)?;
+            let arguments = self.arguments(target, part, role, jobs, &place);
+            program.run(program.command(&arguments), part.doing())?;
         }
-        place.write("wanted", &wanted)?;
+        Ok(())
+    }
+
+    fn arguments(
+        &self,
+        target: &Endpoint,
+        part: Part,
+        role: &str,
+        jobs: usize,
+        place: &Place,
+    ) -> Vec<String> {
         // Indexes are built in memory where there is some; a restore is never cut short.
         let options = "-c statement_timeout=0 -c synchronous_commit=off \
                        -c maintenance_work_mem=256MB -c default_transaction_read_only=off -c jit=off";
@@ -127,7 +138,7 @@ impl Schema {
             arguments.push(format!("--role={role}"));
         }
         arguments.push(place.path("schema.dump"));
-        program.run(program.command(&arguments), part.doing())
+        arguments
     }
 }
 
@@ -168,6 +179,28 @@ fn part_of(line: &str, part: Part) -> bool {
             Part::Definitions => !is_schema && !is_extension,
             Part::Constraints => true,
         }
+}
+
+/// The lines in the order of their restoring, with the jobs for each round. Where indexes of
+/// partitions are attached, nothing else happens meanwhile: two sessions that attach to one tree at
+/// once can leave its topmost index invalid, and a foreign key to it then fails.
+fn rounds(wanted: &[&str], jobs: usize) -> Vec<(String, usize)> {
+    let is = |line: &str, kind: &str| line.split("; ").nth(1).is_some_and(|l| l.contains(kind));
+    let has_attachments = wanted.iter().any(|line| is(line, " INDEX ATTACH "));
+    let round_of = |line: &str| match has_attachments {
+        true if is(line, " INDEX ATTACH ") => 1,
+        true if is(line, " FK CONSTRAINT ") => 2,
+        _ => 0,
+    };
+    [jobs, 1, jobs]
+        .into_iter()
+        .enumerate()
+        .map(|(round, jobs)| {
+            let lines = wanted.iter().filter(|line| round_of(line) == round);
+            (lines.flat_map(|line| [*line, "\n"]).collect(), jobs)
+        })
+        .filter(|(lines, _): &(String, usize)| !lines.is_empty())
+        .collect()
 }
 
 fn cannot_use(path: &Path, error: &dyn std::fmt::Display) -> Failure {
@@ -430,6 +463,23 @@ mod tests {
             Part::Definitions,
             false,
         );
+    }
+
+    #[test]
+    fn indexes_of_partitions_are_attached_one_by_one() {
+        let index = "3357; 2606 16627 CONSTRAINT depot events events_pkey owner";
+        let attach = "3384; 0 0 INDEX ATTACH depot events_2024_pkey owner";
+        let foreign = "3408; 2606 16700 FK CONSTRAINT depot alarms alarms_event_id_fkey owner";
+        let line = |line: &str| format!("{line}\n");
+        assert_eq!(
+            rounds(&[foreign, attach, index], 4),
+            [(line(index), 4), (line(attach), 1), (line(foreign), 4)]
+        );
+        assert_eq!(
+            rounds(&[index, foreign], 4),
+            [(line(index) + &line(foreign), 4)]
+        );
+        assert_eq!(rounds(&[], 4), []);
     }
 
     #[test]

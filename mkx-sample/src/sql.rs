@@ -46,6 +46,27 @@ pub fn array<S: AsRef<str>>(values: impl IntoIterator<Item = S>, type_name: &str
     format!("{}::{type_name}[]", literal(&body))
 }
 
+/// The text of a `json` value without what only `json` takes: `\u0000` and halves of surrogate
+/// pairs, which `jsonb` and the server's own functions refuse, become U+FFFD.
+pub fn readable_json(value: &str) -> String {
+    // A character that no JSON text holds stands for the backslash of every sound escape sequence.
+    const MARK: &str = "\u{1}";
+    const SOUND: &str = r"\\(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[^u]|u(?!0000|[dD][89a-fA-F]))";
+    let unsound = format!(r"(?<!{MARK}|{MARK}u[dD][89abAB][0-9a-fA-F]{{2}})\\u[0-9a-fA-F]{{4}}");
+    let text = format!("({value})::text");
+    format!(
+        "CASE WHEN strpos({text}, {}) = 0 THEN {text} ELSE \
+         replace(regexp_replace(regexp_replace({text}, {}, {}, 'g'), {}, {}, 'g'), {}, {}) END",
+        literal(r"\u"),
+        literal(SOUND),
+        literal(&format!(r"{MARK}\1")),
+        literal(&unsound),
+        literal(&format!("{MARK}ufffd")),
+        literal(MARK),
+        literal(r"\"),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

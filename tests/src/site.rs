@@ -50,6 +50,30 @@ impl Site {
         Ok(site)
     }
 
+    /// Production holds another application's schemas and rows, which the reader may see, and
+    /// `policy.json` is its policy; development's database is empty.
+    ///
+    /// # Panics
+    /// When the server does not take the schema.
+    #[track_caller]
+    pub fn of_application(schema: &str, schemas: &str, policy: &str) -> Site {
+        let site = Self::empty();
+        let mut production = site.ea.client(DATABASE);
+        let grants = format!(
+            "GRANT USAGE ON SCHEMA {schemas} TO {reader};
+             GRANT SELECT ON ALL TABLES IN SCHEMA {schemas} TO {reader};
+             GRANT SELECT ON ALL SEQUENCES IN SCHEMA {schemas} TO {reader};",
+            reader = roles::READER
+        );
+        for sql in [schema, &grants] {
+            if let Err(error) = production.batch_execute(sql) {
+                panic!("cannot fill production: {:?}", error.as_db_error());
+            }
+        }
+        site.write("policy.json", policy);
+        site
+    }
+
     /// Both servers with empty databases, and empty vaults.
     pub fn empty() -> Site {
         let options = Options {

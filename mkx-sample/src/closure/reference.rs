@@ -38,7 +38,7 @@ pub fn holds(graph: &Graph, sets: &Sets, pointer: &Pointer, which: Which) -> Str
         ),
         Holder::Json => format!(
             "NOT EXISTS (SELECT FROM {} AS e(v) WHERE e.v IS NOT NULL AND ({}) IS NOT TRUE)",
-            json_texts(&inner(pointer, &format!("{value}::jsonb"))),
+            json_texts(&inner(pointer, &as_jsonb(column, &value))),
             is_member("e.v", "text")
         ),
     };
@@ -91,7 +91,7 @@ fn json(
     expression: &str,
     column: &Column,
 ) -> String {
-    let whole = format!("({expression})::jsonb");
+    let whole = as_jsonb(column, expression);
     let inner = inner(pointer, &whole);
     let member = member(graph, sets, pointer, Which::Any, ("(e.v #>> '{}')", "text"));
     let kept = format!(
@@ -196,6 +196,14 @@ fn holder(column: &Column) -> Holder {
 
 fn value(column: &Column) -> String {
     format!("{ROW}.{}", sql::identifier(&column.name))
+}
+
+/// JSON that can be looked into.
+fn as_jsonb(column: &Column, json: &str) -> String {
+    match column.base_type.as_str() {
+        "json" => format!("({})::jsonb", sql::readable_json(json)),
+        _ => format!("({json})::jsonb"),
+    }
 }
 
 /// The value inside the JSON that the path leads to.

@@ -31,15 +31,6 @@ pub(super) fn as_text(value: &str, kind: Kind, function: impl Fn(&str) -> String
     )
 }
 
-/// `json` may hold `\u0000`, which the server's own functions do not read.
-fn without_nul(value: &str) -> String {
-    format!(
-        "regexp_replace(({value})::text, {}, {}, 'g')::json",
-        sql::literal(r"(?<!\\)((?:\\\\)*)\\u0000"),
-        sql::literal(r"\1\\ufffd")
-    )
-}
-
 impl Place<'_> {
     pub(super) fn json_keep(&self, members: &[String], value: &str) -> Result<String> {
         let name = match self.kind {
@@ -56,7 +47,7 @@ impl Place<'_> {
             }
         };
         let readable = match self.kind {
-            Kind::Json => without_nul(value),
+            Kind::Json => format!("({})::json", sql::readable_json(value)),
             _ => value.to_owned(),
         };
         Ok(format!(

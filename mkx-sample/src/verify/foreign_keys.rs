@@ -176,7 +176,11 @@ fn values(reference: &Reference, base_type: &str, column: &str) -> String {
         return format!("SELECT {column}::text");
     }
     let path = sql::array(&reference.path, "text");
-    let value = format!("({column}::jsonb #> {path})");
+    let readable = match base_type {
+        "json" => sql::readable_json(column),
+        _ => column.to_owned(),
+    };
+    let value = format!("(({readable})::jsonb #> {path})");
     format!(
         "SELECT jsonb_array_elements_text(CASE jsonb_typeof({value}) WHEN 'array' THEN {value} \
          WHEN 'null' THEN '[]' ELSE jsonb_build_array({value}) END)"

@@ -2,7 +2,9 @@
 //!
 //! What came is judged from EB alone. A row is *excused* where it may have come for another reason
 //! than being sampled: pinned, the bearer of a rare value, or needed by such a row (along an edge,
-//! or by a reference that it can not lose) or by an `include` edge. A whole root row that is not excused must have all that it owns in EA.
+//! or by a reference that it can not lose), by an `include` edge, or as the second owner of a row.
+//! So is a row that something refers to along a `stub` edge, where nothing tells whether it is a
+//! stub. A whole root row that is not excused must have all that it owns in EA.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +15,7 @@ use super::record::Check;
 use super::rows::{State, wanted};
 use super::subject::Subject;
 use super::{Drift, Judge, count, refused};
-use crate::catalog::ForeignKey;
+use crate::catalog::{ForeignKey, Table};
 use crate::policy::{Cap, Edge, Otherwise, Rows};
 use crate::sql;
 
@@ -65,17 +67,23 @@ impl Judge<'_> {
     fn find_excused(&mut self) -> Result<()> {
         for index in 0..self.subjects.len() {
             self.in_target(&format!(
-                "CREATE TEMPORARY TABLE mkx_excused_{index} (in_table oid, at tid); \
+                "CREATE TEMPORARY TABLE mkx_excused_{index} (in_table oid, at tid, maybe_stub boolean DEFAULT false); \
                  CREATE TEMPORARY TABLE mkx_owner_{index} (in_table oid, at tid)"
             ))?;
         }
+        self.excuse_likely_stubs()?;
         for index in 0..self.subjects.len() {
             if self.subjects[index].is_sampled() {
                 self.excuse_pins(index)?;
                 self.excuse_rare(index)?;
             }
         }
-        for (child, parent, key) in self.edges(&[Edge::Include]) {
+        let second_owners = self.second_owners();
+        let without_stub = second_owners
+            .into_iter()
+            .filter(|(_, parent, _)| self.subjects[*parent].policy.stub.is_none());
+        let edges: Vec<_> = self.edges(&[Edge::Include]);
+        for (child, parent, key) in edges.into_iter().chain(without_stub.collect::<Vec<_>>()) {
             let from = self.subjects[child].table.from_sql();
             self.excuse_parents(&from, parent, &key)?;
         }
@@ -97,6 +105,36 @@ impl Judge<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Excuses what something refers to as a stub, where nothing tells whether it is one.
+    fn excuse_likely_stubs(&mut self) -> Result<()> {
+        let mut edges = self.edges(&[Edge::Stub]);
+        edges.extend(self.second_owners());
+        for (child, parent, key) in edges {
+            let subject = &self.subjects[parent];
+            let is_unclear = match (&subject.policy.stub, subject.has_stubs()) {
+                (None, _) => continue,
+                (_, true) if subject.is_matchable() => self.in_state(parent, "p", State::Either),
+                _ => "true".into(),
+            };
+            let from = self.subjects[child].table.from_sql();
+            let excuse = excuse(parent, subject.table, (&from, &key), Some(&is_unclear));
+            self.target_count(&excuse)?;
+        }
+        Ok(())
+    }
+
+    /// `own` edges of rows with several owners, who come with the row whether they own it or not.
+    fn second_owners(&self) -> Vec<(usize, usize, ForeignKey)> {
+        let mut edges = self.edges(&[Edge::Own]);
+        edges.retain(|(child, _, key)| {
+            let child = &self.subjects[*child];
+            let is_nullable =
+                |name: &String| child.table.column(name).is_none_or(|c| c.is_nullable);
+            child.keys(Edge::Own).count() > 1 && !key.columns.iter().any(is_nullable)
+        });
+        edges
     }
 
     fn excuse_pins(&mut self, index: usize) -> Result<()> {
@@ -152,33 +190,28 @@ impl Judge<'_> {
         let only = format!("NOT {}", self.in_state(index, "t", State::Stub));
         let rare = |value: &str| {
             format!(
-                "INSERT INTO mkx_excused_{index} SELECT in_table, at FROM (SELECT tableoid AS in_table, \
-                 ctid AS at, count(*) OVER (PARTITION BY {value}) AS occurs FROM {from} t WHERE {only}) counted \
+                "INSERT INTO mkx_excused_{index} SELECT in_table, at FROM (SELECT t.tableoid AS in_table, \
+                 t.ctid AS at, count(*) FILTER (WHERE stub.at IS NULL) OVER (PARTITION BY {value}) AS occurs \
+                 FROM {from} t LEFT JOIN mkx_excused_{index} stub \
+                 ON stub.maybe_stub AND stub.in_table = t.tableoid AND stub.at = t.ctid WHERE {only}) counted \
                  WHERE occurs <= {RARE}"
             )
         };
         let mut statements: Vec<_> = names
             .iter()
-            .map(|name| rare(&format!("{}::text", sql::identifier(name))))
+            .map(|name| rare(&format!("t.{}::text", sql::identifier(name))))
             .collect();
         // Null is a value to be covered too, whatever else a column holds.
         for name in &with_nulls {
-            statements.push(rare(&format!("{} IS NULL", sql::identifier(name))));
+            statements.push(rare(&format!("t.{} IS NULL", sql::identifier(name))));
         }
         self.in_target(&statements.join("; "))
     }
 
     /// Excuses the rows of `parent` that the rows of `from` refer to; gives how many were new.
     fn excuse_parents(&mut self, from: &str, parent: usize, key: &ForeignKey) -> Result<u64> {
-        let sql = format!(
-            "WITH added AS (INSERT INTO mkx_excused_{parent} SELECT p.tableoid, p.ctid FROM {} p \
-             WHERE EXISTS (SELECT FROM {from} c WHERE {}) \
-             AND NOT EXISTS (SELECT FROM mkx_excused_{parent} e WHERE e.in_table = p.tableoid AND e.at = p.ctid) \
-             RETURNING 1) SELECT count(*) FROM added",
-            self.subjects[parent].table.from_sql(),
-            joined(key, "c", "p")
-        );
-        self.target_count(&sql)
+        let subject = &self.subjects[parent];
+        self.target_count(&excuse(parent, subject.table, (from, key), None))
     }
 
     /// Statements that excuse what excused rows refer to without a foreign key, where such a row
@@ -340,8 +373,11 @@ impl Judge<'_> {
         }
         format!(
             "EXISTS (SELECT FROM mkx_state_{index} s WHERE s.in_table = {alias}.tableoid AND s.at = {alias}.ctid \
-             AND s.state = {})",
-            state as i32
+             AND s.state IN ({}))",
+            match state {
+                State::Whole => format!("{}, {}", State::Whole as i32, State::Either as i32),
+                other => (other as i32).to_string(),
+            }
         )
     }
 
@@ -676,6 +712,26 @@ fn expected(percent: f64, eligible: u64) -> u64 {
     )]
     let rounded = (percent * eligible as f64 / 100.0).round() as u64;
     rounded.max(1)
+}
+
+/// Excuses the rows of `parent` that rows refer to, or of these the likely stubs; gives how many
+/// were new.
+fn excuse(
+    parent: usize,
+    table: &Table,
+    (from, key): (&str, &ForeignKey),
+    likely_stub: Option<&str>,
+) -> String {
+    format!(
+        "WITH added AS (INSERT INTO mkx_excused_{parent} SELECT p.tableoid, p.ctid, {} FROM {} p \
+         WHERE {} AND EXISTS (SELECT FROM {from} c WHERE {}) \
+         AND NOT EXISTS (SELECT FROM mkx_excused_{parent} e WHERE e.in_table = p.tableoid AND e.at = p.ctid) \
+         RETURNING 1) SELECT count(*) FROM added",
+        likely_stub.is_some(),
+        table.from_sql(),
+        likely_stub.unwrap_or("true"),
+        joined(key, "c", "p")
+    )
 }
 
 fn limited(number: u64, cap: Option<&Cap>) -> u64 {

@@ -23,6 +23,8 @@ pub enum State {
     Stub = 1,
     /// EA's row has changed since.
     Unknown = 2,
+    /// It would look the same whole and as a stub.
+    Either = 3,
 }
 
 /// A row as one side has it.
@@ -277,16 +279,18 @@ fn compare(
         }
         return State::Unknown;
     };
-    let differs = |at: usize| there[at] != seen.digests[at];
-    let told = subject
-        .columns
-        .iter()
-        .enumerate()
-        .any(|(at, treated)| treated.tells_stubs() && differs(at));
-    let state = match (subject.has_stubs() && told, seen.changed) {
+    let telling = || (0..there.len()).filter(|&at| subject.columns[at].tells_stubs());
+    let is_told = telling().any(|at| match subject.columns[at].base {
+        Promise::Kept => there[at] != seen.digests[at],
+        _ => there[at].is_none() && seen.digests[at].is_some(),
+    });
+    let could_tell = telling()
+        .any(|at| seen.digests[at].is_some() && subject.columns[at].stub != Some(Promise::Same));
+    let state = match (is_told, seen.changed) {
         (true, true) => State::Unknown,
         (true, false) => State::Stub,
-        (false, _) => State::Whole,
+        (false, _) if could_tell || subject.policy.stub.is_none() => State::Whole,
+        (false, _) => State::Either,
     };
     if !seen.allowed && !seen.changed {
         wrong.left_out += 1;
@@ -295,7 +299,11 @@ fn compare(
     for (at, treated) in subject.columns.iter().enumerate() {
         let (ea, eb) = (seen.digests[at], there[at]);
         let is_stub = state == State::Stub;
-        match treated.promise(seen.variant, is_stub) {
+        let promise = match state {
+            State::Either => treated.promise_of_either(seen.variant),
+            _ => treated.promise(seen.variant, is_stub),
+        };
+        match promise {
             Promise::Kept if ea == eb => {}
             Promise::Kept if treated.refers && (eb.is_none() || is_declared(subject, at)) => {}
             _ if seen.changed => drifted = true,

@@ -75,6 +75,8 @@ pub struct Treatment<'a> {
     /// True for the columns of a foreign key, or of a reference without one: nulled or pruned
     /// where the other end did not come.
     pub refers: bool,
+    /// True where ordinary rows have a value wherever EA has one.
+    pub never_nulls: bool,
 }
 
 impl Treatment<'_> {
@@ -88,6 +90,18 @@ impl Treatment<'_> {
             .unwrap_or(self.base)
     }
 
+    /// What holds in a row of that variant whether it is whole or a stub.
+    pub fn promise_of_either(&self, variant: Option<usize>) -> Promise {
+        match (self.promise(variant, false), self.promise(variant, true)) {
+            (whole, _) if self.stub.is_none() => whole,
+            (whole, stub) if whole == stub && whole != Promise::Same => whole,
+            (Promise::Changed | Promise::Null, Promise::Changed | Promise::Null) => {
+                Promise::Changed
+            }
+            _ => Promise::Mended,
+        }
+    }
+
     fn always_kept(&self) -> bool {
         self.base == Promise::Kept
             && self.stub.is_none_or(|stub| stub == Promise::Kept)
@@ -98,12 +112,14 @@ impl Treatment<'_> {
                 .all(|promise| *promise == Promise::Kept)
     }
 
-    /// True where the value tells a stub from a whole row.
+    /// True where the value can tell a stub from a whole row: it is EA's in the one and not in the
+    /// other, or null in the other alone.
     pub fn tells_stubs(&self) -> bool {
-        self.base == Promise::Kept
-            && !self.refers
-            && self.stub.is_some_and(Promise::hides)
-            && self.variants.iter().all(Option::is_none)
+        let is_apart = match self.base {
+            Promise::Kept => self.stub.is_some_and(Promise::hides),
+            _ => self.never_nulls && self.stub == Some(Promise::Null),
+        };
+        is_apart && !self.refers && self.variants.iter().all(Option::is_none)
     }
 }
 
@@ -146,6 +162,12 @@ impl<'a> Subject<'a> {
                         .and_then(|stub| stub.get(&column.name))
                         .map(Promise::of),
                     refers: refers(&column.name),
+                    never_nulls: !has_step(policy.columns.get(&column.name)?, |step| {
+                        matches!(
+                            step,
+                            Transform::Null | Transform::Constant(_) | Transform::Sql(_)
+                        )
+                    }),
                 })
             })
             .collect();

@@ -115,7 +115,11 @@ impl Judge<'_> {
                 let Some(Transform::JsonKeep(members)) = subject.policy.columns.get(name) else {
                     continue;
                 };
-                let value = format!("{}::jsonb", subject.column(name));
+                let column = subject.column(name);
+                let value = match treated.column.base_type.as_str() {
+                    "json" => format!("({})::jsonb", sql::readable_json(&column)),
+                    _ => format!("{column}::jsonb"),
+                };
                 let sql = format!(
                     "SELECT count(*) FROM {} WHERE jsonb_typeof({value}) = 'object' AND {value} - {} <> '{{}}'::jsonb",
                     subject.table.from_sql(),
