@@ -7,7 +7,8 @@ SHELL := bash
 PREFIX ?= /usr/local
 MKX_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mkx
 # The others are for this repository.
-INSTALLED_SCRIPTS := $(addprefix scripts/,refresh phase-3-caddy phase-4-mqtt-oauth)
+INSTALLED_SCRIPTS := $(addprefix scripts/,refresh rollout phase.bash phase-1-compose phase-2-sample phase-3-caddy \
+    phase-4-mqtt-oauth)
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # What scripts/setup keeps private to mkx is found after what the machine has.
 export MKX_CACHE

@@ -57,7 +57,16 @@ mkx-probe-edge: ## ask the running edge whether it keeps what the site promises
 mkx-probe-mqtt: ## ask both brokers whether they are apart
 	mkx-mqtt probe $(MKX_FLAGS)
 
-.PHONY: mkx-phase-3 mkx-phase-4
+.PHONY: mkx-rollout mkx-phase-1 mkx-phase-2 mkx-phase-3 mkx-phase-4
+mkx-rollout: ## set both environments up, phase by phase
+	'$(MKX_SCRIPTS)/rollout' $(MKX_FLAGS)
+
+mkx-phase-1: ## two environments that are described apart
+	'$(MKX_SCRIPTS)/phase-1-compose' $(MKX_FLAGS)
+
+mkx-phase-2: ## development holds an anonymised sample, judged
+	'$(MKX_SCRIPTS)/phase-2-sample' $(MKX_FLAGS)
+
 mkx-phase-3: ## one edge for both environments, proven
 	'$(MKX_SCRIPTS)/phase-3-caddy' $(MKX_FLAGS)
 
