@@ -4,6 +4,7 @@
 //! input through [`input`], answers through [`output::Output`], fails with a [`Failure`], and
 //! takes the [`lock::SiteLock`] and writes the [`journal::Journal`] around everything it changes.
 
+pub mod about;
 pub mod arguments;
 pub mod failure;
 pub mod guard;

@@ -1,6 +1,7 @@
 //! The command line.
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
+use mkx_contract::about::About;
 use mkx_contract::arguments::Common;
 use mkx_contract::schema::Schemas;
 use mkx_contract::{Answer, Result, output};
@@ -48,15 +49,8 @@ enum Verb {
     Probe(probe::Arguments),
     /// Print the JSON Schema of what this tool reads and writes
     Schema,
-    /// Print completions for a shell
-    #[command(hide = true)]
-    Completions {
-        /// Which shell
-        shell: clap_complete::Shell,
-    },
-    /// Print the manual page
-    #[command(hide = true)]
-    Man,
+    #[command(flatten)]
+    About(About),
 }
 
 impl Arguments {
@@ -70,8 +64,7 @@ impl Arguments {
             Verb::Passwd(arguments) => arguments.run(&self.common),
             Verb::Probe(arguments) => arguments.run(&self.common),
             Verb::Schema => schema(),
-            Verb::Completions { shell } => completions(*shell),
-            Verb::Man => manual(),
+            Verb::About(about) => about.run::<Arguments>(),
         }
     }
 }
@@ -87,26 +80,5 @@ fn schema() -> Result<Answer> {
         .writes::<check::Report>()
         .writes::<probe::Report>();
     output::stdout().json(&schemas.document())?;
-    Ok(Answer::Yes)
-}
-
-fn completions(shell: clap_complete::Shell) -> Result<Answer> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "mkx-mqtt", &mut script);
-    print(&script)
-}
-
-fn manual() -> Result<Answer> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Arguments::command())
-        .render(&mut page)
-        .expect("a vector takes everything");
-    print(&page)
-}
-
-fn print(bytes: &[u8]) -> Result<Answer> {
-    let mut stdout = output::stdout();
-    stdout.text(&String::from_utf8_lossy(bytes))?;
-    stdout.flush()?;
     Ok(Answer::Yes)
 }

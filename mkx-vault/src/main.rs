@@ -19,7 +19,8 @@ mod workers;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
+use mkx_contract::about::About;
 use mkx_contract::arguments::Common;
 use mkx_contract::schema::Schemas;
 use mkx_contract::{Answer, Result, manifest as lines, output, program};
@@ -69,15 +70,8 @@ enum Verb {
     Usage(usage::Arguments),
     /// Print the JSON Schema of what this tool reads and writes
     Schema,
-    /// Print completions for a shell
-    #[command(hide = true)]
-    Completions {
-        /// Which shell
-        shell: clap_complete::Shell,
-    },
-    /// Print the manual page
-    #[command(hide = true)]
-    Man,
+    #[command(flatten)]
+    About(About),
 }
 
 fn main() -> ExitCode {
@@ -99,8 +93,7 @@ impl Cli {
             Verb::Prune(arguments) => prune::prune(&self.common, arguments),
             Verb::Usage(arguments) => usage::usage(&self.common, arguments),
             Verb::Schema => schema(),
-            Verb::Completions { shell } => completions(*shell),
-            Verb::Man => manual(),
+            Verb::About(about) => about.run::<Cli>(),
         }
     }
 }
@@ -115,26 +108,5 @@ fn schema() -> Result<Answer> {
         .writes::<prune::Pruning>()
         .writes::<usage::Usage>();
     output::stdout().json(&schemas.document())?;
-    Ok(Answer::Yes)
-}
-
-fn completions(shell: clap_complete::Shell) -> Result<Answer> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "mkx-vault", &mut script);
-    print(&script)
-}
-
-fn manual() -> Result<Answer> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command())
-        .render(&mut page)
-        .expect("a vector takes everything");
-    print(&page)
-}
-
-fn print(bytes: &[u8]) -> Result<Answer> {
-    let mut stdout = output::stdout();
-    stdout.text(&String::from_utf8_lossy(bytes))?;
-    stdout.flush()?;
     Ok(Answer::Yes)
 }

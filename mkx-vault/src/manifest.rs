@@ -9,9 +9,10 @@ use std::io::{BufRead, Read};
 use std::ops::Range;
 use std::path::Path;
 
+use mkx_contract::arguments::Common;
 use mkx_contract::input::Input;
 use mkx_contract::manifest::{End, File, check_path};
-use mkx_contract::{Failure, Record, Result};
+use mkx_contract::{Failure, Record, Result, Site};
 use serde::de::{Deserialize, Deserializer, Visitor};
 
 use crate::report::Problem;
@@ -62,6 +63,21 @@ impl<'a> Wanted<'a> {
 }
 
 impl Manifest {
+    /// Reads the site document and a manifest; one of them may come from stdin.
+    ///
+    /// # Errors
+    /// Exit 2 where both would, and those of reading them.
+    pub fn read_with_site(common: &Common, path: &Path) -> Result<(Site, Manifest)> {
+        let stdin = Path::new("-");
+        if path == stdin && common.site.as_deref() == Some(stdin) {
+            return Err(Failure::usage(
+                "cannot read both the site document and the manifest from stdin",
+            )
+            .hint("name a file for one of them: --site site.json, or a manifest's path"));
+        }
+        Ok((common.site()?, Manifest::read(path)?))
+    }
+
     /// Reads a manifest to its end.
     ///
     /// # Errors

@@ -70,8 +70,7 @@ impl Record for Pruning {
 
 /// `mkx-vault prune`.
 pub fn prune(common: &Common, arguments: &Arguments) -> Result<Answer> {
-    let site = common.site()?;
-    let manifest = Manifest::read(&arguments.manifest)?;
+    let (site, manifest) = Manifest::read_with_site(common, &arguments.manifest)?;
     if let Some(message) = first(&manifest.refused, "prune by") {
         return Err(Failure::input(message));
     }

@@ -99,8 +99,7 @@ pub fn sync(common: &Common, arguments: &Arguments) -> Result<Answer> {
 
 /// Reads the site and all of the manifest, before anything is looked at.
 fn read(common: &Common, arguments: &Arguments) -> Result<(Site, Manifest)> {
-    let site = common.site()?;
-    let manifest = Manifest::read(&arguments.manifest)?;
+    let (site, manifest) = Manifest::read_with_site(common, &arguments.manifest)?;
     if !arguments.keep_going {
         refuse(&manifest.refused)?;
     }

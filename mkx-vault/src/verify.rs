@@ -72,8 +72,7 @@ impl Record for Verification {
 
 /// `mkx-vault verify`.
 pub fn verify(common: &Common, arguments: &Arguments) -> Result<Answer> {
-    let site = common.site()?;
-    let manifest = Manifest::read(&arguments.manifest)?;
+    let (site, manifest) = Manifest::read_with_site(common, &arguments.manifest)?;
     let vaults = Vaults::open(&site, &arguments.directories)?;
     let mut found = compare(&vaults, &manifest, usize::from(arguments.jobs))?;
     found.extra = extra(&vaults.target, &manifest)?;

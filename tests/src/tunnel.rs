@@ -14,7 +14,16 @@ pub struct Tunnel {
 impl Tunnel {
     /// Opens a way to a port on 127.0.0.1.
     pub fn to(server: u16) -> Tunnel {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
+        Self::from("127.0.0.1:0", server)
+    }
+
+    /// Opens a way from `::1`, IPv6's loopback, to a port on 127.0.0.1.
+    pub fn from_ipv6(server: u16) -> Tunnel {
+        Self::from("[::1]:0", server)
+    }
+
+    fn from(address: &str, server: u16) -> Tunnel {
+        let listener = TcpListener::bind(address).expect("the loopback has a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let open = Arc::new(Mutex::new(Some(Vec::new())));
         let shared = Arc::clone(&open);
@@ -35,7 +44,7 @@ impl Tunnel {
         Tunnel { port, open }
     }
 
-    /// Its port on 127.0.0.1.
+    /// Its port.
     pub fn port(&self) -> u16 {
         self.port
     }

@@ -19,32 +19,18 @@ fn a_server_is_gone_with_its_directory_when_a_test_panics() {
     assert!(!directory.exists());
 }
 
-/// Runs as a process of its own below [`a_server_is_gone_when_the_test_process_is_killed`].
-#[test]
-#[ignore = "is started and killed by another test"]
-fn a_server_is_started_and_left_running() {
-    let server = PostgresServer::start();
-    eprintln!("directory {}", server.socket_directory().display());
-    std::thread::sleep(Duration::from_secs(60));
-}
-
 #[test]
 fn a_server_is_gone_when_the_test_process_is_killed() {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--ignored",
-            "--nocapture",
-            "a_server_is_started_and_left_running",
-        ])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
+    let mut child = Command::new(env!("CARGO_BIN_EXE_postgres-server"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let directory = lines
-        .map_while(Result::ok)
-        .find_map(|line| line.strip_prefix("directory ").map(PathBuf::from))
+    let mut directory = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut directory)
         .unwrap();
+    let directory = PathBuf::from(directory.trim_end());
     assert!(directory.is_dir());
     child.kill().unwrap();
     child.wait().unwrap();

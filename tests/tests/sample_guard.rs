@@ -52,7 +52,13 @@ fn production_is_never_written_to_by_whatever_address() {
     let site = shop::open();
     let port = site.ea.port();
     let tunnel = Tunnel::to(port);
+    let ipv6 = Tunnel::from_ipv6(port);
     let standby = site.ea.standby();
+    // Another role than the one that owns the database.
+    site.ea
+        .client(DATABASE)
+        .batch_execute("CREATE ROLE somebody LOGIN CREATEDB PASSWORD 'only-in-tests'")
+        .unwrap();
     let socket = site.ea.socket_directory().display();
     for url in [
         format!("postgresql://owner@127.0.0.1:{port}/{DATABASE}"),
@@ -60,6 +66,12 @@ fn production_is_never_written_to_by_whatever_address() {
         format!("postgresql://postgres@localhost:{port}/{DATABASE}?hostaddr=127.0.0.1"),
         format!("postgresql://owner@/{DATABASE}?host={socket}&port={port}"),
         format!("postgresql://owner@127.0.0.1:{}/{DATABASE}", tunnel.port()),
+        format!("postgresql://owner@[::1]:{}/{DATABASE}", ipv6.port()),
+        format!(
+            "postgresql://owner@localhost/{DATABASE}?hostaddr=::1&port={}",
+            ipv6.port()
+        ),
+        format!("postgresql://somebody@[::1]:{}/{DATABASE}", ipv6.port()),
         standby.url_without_password("owner", DATABASE),
     ] {
         check_refused(
@@ -106,6 +118,45 @@ fn someone_elses_tables_are_kept() {
     site.eb
         .client(DATABASE)
         .batch_execute("CREATE TABLE notes AS SELECT 'of a colleague' AS note")
+        .unwrap();
+    check_refused(&site, &["run"], "it holds 1 tables and other objects");
+}
+
+#[test]
+fn a_database_of_foreign_tables_is_kept_and_nothing_is_written_through_them() {
+    let site = shop::open();
+    let port = site.ea.port();
+    site.eb
+        .client(DATABASE)
+        .batch_execute(&format!(
+            "CREATE EXTENSION postgres_fdw;
+             CREATE SERVER production FOREIGN DATA WRAPPER postgres_fdw
+               OPTIONS (host '127.0.0.1', port '{port}', dbname '{DATABASE}');
+             CREATE USER MAPPING FOR PUBLIC SERVER production OPTIONS (user 'postgres', password 'only-in-tests');
+             CREATE SCHEMA shop;
+             CREATE FOREIGN TABLE shop.country (code char(2), name text)
+               SERVER production OPTIONS (schema_name 'shop', table_name 'country');"
+        ))
+        .unwrap();
+    let through = "SELECT count(*) FROM shop.country";
+    let rows: i64 = site
+        .eb
+        .client(DATABASE)
+        .query_one(through, &[])
+        .unwrap()
+        .get(0);
+    assert_eq!(rows, 3, "the foreign table leads to production");
+    check_refused(&site, &["run"], "tables and other objects");
+}
+
+#[test]
+fn a_database_of_another_owner_is_kept() {
+    let site = shop::open();
+    site.eb
+        .client(DATABASE)
+        .batch_execute(&format!(
+            "CREATE ROLE somebody; ALTER DATABASE {DATABASE} OWNER TO somebody; CREATE TABLE theirs (id integer)"
+        ))
         .unwrap();
     check_refused(&site, &["run"], "it holds 1 tables and other objects");
 }

@@ -1,6 +1,7 @@
 //! The command line; a file a verb.
 
 use clap::{Parser, Subcommand};
+use mkx_contract::about::About;
 use mkx_contract::arguments::Common;
 use mkx_contract::{Answer, Result};
 
@@ -44,6 +45,8 @@ enum Verb {
     Users(users::Users),
     /// Print the JSON Schema of what this tool reads and writes
     Schema,
+    #[command(flatten)]
+    About(About),
 }
 
 impl Arguments {
@@ -61,6 +64,7 @@ impl Arguments {
             Verb::Apply(verb) => verb.run(&self.common),
             Verb::Users(verb) => verb.run(&self.common),
             Verb::Schema => schema::run(),
+            Verb::About(about) => about.run::<Arguments>(),
         }
     }
 }

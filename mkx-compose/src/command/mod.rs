@@ -1,6 +1,7 @@
 //! The command line; a file a verb.
 
 use clap::{Parser, Subcommand};
+use mkx_contract::about::About;
 use mkx_contract::arguments::Common;
 use mkx_contract::{Answer, Result};
 
@@ -64,13 +65,8 @@ enum Verb {
     Stats,
     /// Print the JSON Schema of what this tool reads and writes
     Schema,
-    /// Print completions for a shell
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-    /// Print the manual page
-    Man,
+    #[command(flatten)]
+    About(About),
 }
 
 impl Arguments {
@@ -98,8 +94,7 @@ impl Arguments {
             Verb::Exec(exec) => exec.run(&self.common),
             Verb::Stats => running::stats(&self.common),
             Verb::Schema => schema::run(),
-            Verb::Completions { shell } => schema::completions(shell),
-            Verb::Man => schema::manual(),
+            Verb::About(about) => about.run::<Arguments>(),
         }
     }
 }

@@ -1,6 +1,5 @@
-//! `mkx-compose schema|completions|man`: what the tool says about itself.
+//! `mkx-compose schema`.
 
-use clap::CommandFactory;
 use mkx_contract::schema::Schemas;
 use mkx_contract::{Answer, Result, Site, output};
 
@@ -30,29 +29,5 @@ pub fn run() -> Result<Answer> {
         .writes::<Containers>()
         .writes::<Stats>();
     output::stdout().json(&schemas.document())?;
-    Ok(Answer::Yes)
-}
-
-/// Prints the completions of a shell.
-pub fn completions(shell: clap_complete::Shell) -> Result<Answer> {
-    let mut script = Vec::new();
-    let mut command = super::Arguments::command();
-    clap_complete::generate(shell, &mut command, "mkx-compose", &mut script);
-    print(&script)
-}
-
-/// Prints the manual page.
-pub fn manual() -> Result<Answer> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(super::Arguments::command())
-        .render(&mut page)
-        .expect("a vector takes everything");
-    print(&page)
-}
-
-fn print(text: &[u8]) -> Result<Answer> {
-    let mut stdout = output::stdout();
-    stdout.text(&String::from_utf8_lossy(text))?;
-    stdout.flush()?;
     Ok(Answer::Yes)
 }

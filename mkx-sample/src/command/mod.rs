@@ -1,6 +1,7 @@
 //! The command line; a file a verb.
 
 use clap::{Parser, Subcommand};
+use mkx_contract::about::About;
 use mkx_contract::arguments::Common;
 use mkx_contract::{Answer, Result};
 
@@ -33,6 +34,8 @@ enum Verb {
     Plan(plan::PlanVerb),
     /// Print the JSON Schema of what this tool reads and writes
     Schema,
+    #[command(flatten)]
+    About(About),
 }
 
 impl Arguments {
@@ -50,6 +53,7 @@ impl Arguments {
             Verb::Verify(verify) => verify.run(&self.common),
             Verb::Plan(plan) => plan.run(&self.common),
             Verb::Schema => schema::run(),
+            Verb::About(about) => about.run::<Arguments>(),
         }
     }
 }

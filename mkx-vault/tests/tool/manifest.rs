@@ -61,3 +61,14 @@ fn something_else_is_no_manifest() {
         "it is mkx.sample.report/1",
     );
 }
+
+#[test]
+fn stdin_is_either_the_site_document_or_the_manifest() {
+    for verb in ["sync", "plan", "verify", "prune"] {
+        let world = World::new();
+        let outcome = world.run(&[verb, "--site", "-", "-"], "{}");
+        outcome.expect(2);
+        let expected = "cannot read both the site document and the manifest from stdin\nmkx-vault: hint: name a file for one of them";
+        assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
+    }
+}
