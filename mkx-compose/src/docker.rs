@@ -3,7 +3,7 @@
 //! Resolution (interpolation, merging, extends, profiles) is Docker Compose's own. What the
 //! shell has exported does not reach it, since it would win over the environment's env files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -48,6 +48,15 @@ pub enum Fill {
     Nothing,
 }
 
+/// Which of an environment's services are resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profiles {
+    /// Those that `up` starts.
+    Chosen,
+    /// Those too that wait for a profile.
+    All,
+}
+
 impl Compose {
     /// Docker Compose v2 as Docker's plugin, else as a program of its own.
     ///
@@ -88,8 +97,17 @@ impl Compose {
     ///
     /// # Errors
     /// Exit 3 with Docker Compose's own words where a file is not right.
-    pub fn config(&self, environment: &Environment, fill: Fill) -> Result<Value> {
-        let mut arguments: Vec<OsString> = vec!["config".into(), "--format".into(), "json".into()];
+    pub fn config(
+        &self,
+        environment: &Environment,
+        fill: Fill,
+        profiles: Profiles,
+    ) -> Result<Value> {
+        let mut arguments: Vec<OsString> = Vec::new();
+        if profiles == Profiles::All {
+            arguments.extend(["--profile".into(), "*".into()]);
+        }
+        arguments.extend(["config".into(), "--format".into(), "json".into()]);
         if fill == Fill::Nothing {
             arguments.push("--no-interpolate".into());
         }
@@ -134,9 +152,9 @@ impl Compose {
         })
     }
 
-    /// The environment's model with everything filled in, typed.
+    /// The environment's model with everything filled in, typed: what `up` starts.
     pub fn model(&self, environment: &Environment) -> Result<Model> {
-        Model::parse(self.config(environment, Fill::Variables)?)
+        Model::parse(self.config(environment, Fill::Variables, Profiles::Chosen)?)
     }
 
     /// Runs a verb of Docker Compose on the environment; what it prints goes to our stderr.
@@ -214,6 +232,31 @@ pub fn containers(project: &str) -> Result<Vec<Value>> {
     let text = read(&[&["inspect", "--type", "container"][..], &ids].concat())?;
     serde_json::from_str(&text)
         .map_err(|error| Failure::peer(format!("cannot read what Docker inspected: {error}")))
+}
+
+/// The images that are here: full name and digest.
+///
+/// # Errors
+/// Exit 4 where the engine can not be reached.
+pub fn images() -> Result<BTreeMap<String, String>> {
+    let format = "{{.Repository}}:{{.Tag}} {{.ID}}";
+    let text = read(&["image", "ls", "--no-trunc", "--format", format])?;
+    let images = text.lines().filter_map(|line| line.split_once(' '));
+    Ok(images
+        .map(|(name, id)| (full_name(name), id.to_owned()))
+        .collect())
+}
+
+/// An image's name as the engine lists it: without Docker's own registry, with a tag.
+pub fn full_name(name: &str) -> String {
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    let name = name.strip_prefix("library/").unwrap_or(name);
+    let last = name.rsplit('/').next().unwrap_or(name);
+    if last.contains([':', '@']) {
+        name.to_owned()
+    } else {
+        format!("{name}:latest")
+    }
 }
 
 /// What the running containers of a project use now, a JSON object each.

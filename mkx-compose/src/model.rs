@@ -10,7 +10,7 @@ use serde_json::Value;
 pub struct Model {
     /// The project's name.
     pub name: String,
-    /// Its active services.
+    /// Its services.
     #[serde(default)]
     pub services: IndexMap<String, Service>,
     /// Its networks.
@@ -70,6 +70,35 @@ pub struct Service {
     pub ipc: Option<String>,
     /// True where it may do anything on the host.
     pub privileged: bool,
+    /// True where its own file system can not be written to.
+    pub read_only: bool,
+    /// What the kernel lets it do beyond the ordinary.
+    pub cap_add: Option<Vec<String>>,
+    /// What its command is handed to.
+    pub entrypoint: Option<Vec<String>>,
+    /// Who it runs as.
+    pub user: Option<String>,
+    /// `no`, `always`, `unless-stopped`, `on-failure:N`.
+    pub restart: Option<String>,
+    /// The profiles that it waits for; none: it is always there.
+    pub profiles: Vec<String>,
+    /// Files that Docker Compose mounts for it.
+    pub configs: Vec<GivenFile>,
+    /// Files that Docker Compose mounts for it.
+    pub secrets: Vec<GivenFile>,
+    /// The image that its container runs; no file says this.
+    #[serde(skip)]
+    pub image_id: Option<String>,
+}
+
+/// A file that Docker Compose mounts into a service.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct GivenFile {
+    /// Its key in the compose file.
+    pub source: String,
+    /// Where it is in the container.
+    pub target: Option<String>,
 }
 
 /// How an image is built.

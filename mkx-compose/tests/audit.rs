@@ -575,7 +575,7 @@ fn what_takes_too_much_is_found() {
     check("no-limits", &[], (DEV, "limits: {memory: 192M}"), |world| {
         world.edit(DEV, "cpus: \"0.60\", memory: 192M", "memory: 192M");
     });
-    check("over-share", &[], (DEV, "services:"), |world| {
+    check("over-share", &[], (DEV, "memory: 6G"), |world| {
         world.edit(DEV, "memory: 192M", "memory: 6G");
     });
     check(
@@ -606,6 +606,38 @@ fn what_takes_too_much_is_found() {
             );
         },
     );
+}
+
+/// A service that `up` starts only where its profile is chosen.
+fn dev_tool(world: &World, lines: &str) {
+    let tool = "  tool:\n    image: debian:trixie-slim\n    profiles: [tools]\n";
+    world.edit(DEV, "services:\n", &format!("services:\n{tool}{lines}\n"));
+}
+
+#[test]
+fn what_waits_for_a_profile_is_audited_and_takes_its_share_when_it_is_chosen() {
+    let limits = |memory: &str| {
+        format!("    deploy: {{resources: {{limits: {{cpus: \"0.01\", memory: {memory}}}}}}}\n")
+    };
+    check("host-port", &[], (DEV, "127.0.0.1:5432:80"), |world| {
+        dev_tool(
+            world,
+            &format!("    ports: [\"127.0.0.1:5432:80\"]\n{}", limits("8M")),
+        );
+    });
+    check("no-limits", &[], (DEV, "  tool:"), |world| {
+        dev_tool(world, "");
+    });
+    let world = World::new();
+    dev_tool(&world, &limits("7G"));
+    assert_eq!(
+        world.record(&["audit"], 0)["findings"],
+        serde_json::json!([])
+    );
+    check("over-share", &[], (DEV, "memory: 7G"), |world| {
+        dev_tool(world, &limits("7G"));
+        write_append(world, DEV_ENV, "COMPOSE_PROFILES=tools\n");
+    });
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod examples;
 
 use mkx_compose::audit::Audit;
+use mkx_compose::audit::drift::Drift;
 use mkx_compose::change::Change;
 use mkx_compose::containers::{Containers, Stats};
 use mkx_compose::env::check::EnvCheck;
@@ -23,6 +24,7 @@ fn every_example_of_this_tools_records_is_read_and_written_as_it_stands() {
             Files::RECORD => example.check::<Files>(),
             Change::RECORD => example.check::<Change>(),
             Audit::RECORD => example.check::<Audit>(),
+            Drift::RECORD => example.check::<Drift>(),
             Explanation::RECORD => example.check::<Explanation>(),
             EnvCheck::RECORD => example.check::<EnvCheck>(),
             EnvDiff::RECORD => example.check::<EnvDiff>(),

@@ -1,5 +1,6 @@
 //! `docker inspect` in the form that Docker Compose resolves files to, with real paths.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use indexmap::IndexMap;
@@ -101,8 +102,44 @@ fn service(name: &str, container: &Value) -> Service {
         pid: text(&host["PidMode"]),
         ipc: text(&host["IpcMode"]),
         privileged: host["Privileged"].as_bool().unwrap_or(false),
+        read_only: host["ReadonlyRootfs"].as_bool().unwrap_or(false),
+        cap_add: Some(strings(&host["CapAdd"]).map(str::to_owned).collect()),
+        entrypoint: Some(strings(&config["Entrypoint"]).map(str::to_owned).collect()),
+        user: text(&config["User"]),
+        restart: Some(restart(&host["RestartPolicy"])),
+        image_id: text(&container["Image"]),
         ..Service::default()
     }
+}
+
+/// A restart policy as it is written in a compose file.
+fn restart(policy: &Value) -> String {
+    let name = policy["Name"].as_str().unwrap_or_default();
+    match (name, policy["MaximumRetryCount"].as_u64()) {
+        ("", _) => "no".into(),
+        ("on-failure", Some(count)) if count > 0 => format!("on-failure:{count}"),
+        (name, _) => name.to_owned(),
+    }
+}
+
+/// Services whose container did what it was there for: it ended well, and nothing starts it again.
+pub fn ended(containers: &[Value]) -> BTreeSet<String> {
+    containers
+        .iter()
+        .filter(|container| {
+            let state = &container["State"];
+            state["Status"].as_str() == Some("exited")
+                && state["ExitCode"].as_u64() == Some(0)
+                && matches!(
+                    restart(&container["HostConfig"]["RestartPolicy"]).as_str(),
+                    "no" | "on-failure"
+                )
+        })
+        .filter_map(|container| {
+            let service = &container["Config"]["Labels"]["com.docker.compose.service"];
+            service.as_str().map(str::to_owned)
+        })
+        .collect()
 }
 
 fn strings(value: &Value) -> impl Iterator<Item = &str> {

@@ -20,11 +20,16 @@ pub fn rules(files: &Pair<'_>) -> Result<Vec<Finding>> {
     let ea_containers = docker::containers(&files.ea.environment.project)?;
     let eb_containers = docker::containers(&files.eb.environment.project)?;
     let names = names_by_id(ea_containers.iter().chain(&eb_containers));
+    let images = docker::images()?;
     let ea = running(&files.ea, &ea_containers, &names);
     let eb = running(&files.eb, &eb_containers, &names);
     let mut findings = Vec::new();
-    for (written, live) in [(&files.ea, &ea), (&files.eb, &eb)] {
-        findings.extend(drift::rules(written, live));
+    for (written, live, containers) in [
+        (&files.ea, &ea, &ea_containers),
+        (&files.eb, &eb, &eb_containers),
+    ] {
+        let ended = inspect::ended(containers);
+        findings.extend(drift::rules(written, live, &ended, &images));
     }
     let pair = Pair {
         site: files.site,
@@ -36,7 +41,8 @@ pub fn rules(files: &Pair<'_>) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn running<'a>(
+/// An environment as it runs.
+pub fn running<'a>(
     written: &Side<'a>,
     containers: &[Value],
     names: &BTreeMap<String, String>,
@@ -63,12 +69,16 @@ fn running<'a>(
         unfilled: json!({}),
         values: written.values.clone(),
         documents: Vec::new(),
+        active: None,
     }
 }
 
 /// The engine notes joined containers by id.
-fn names_by_id<'a>(containers: impl Iterator<Item = &'a Value>) -> BTreeMap<String, String> {
+pub fn names_by_id<'a>(
+    containers: impl IntoIterator<Item = &'a Value>,
+) -> BTreeMap<String, String> {
     containers
+        .into_iter()
         .filter_map(|container| {
             let name = container["Name"].as_str()?.trim_start_matches('/');
             Some((container["Id"].as_str()?.to_owned(), name.to_owned()))

@@ -6,12 +6,13 @@
 mod ambiguous;
 mod collide;
 mod cross;
-mod drift;
+pub mod drift;
 mod edge;
 mod exposure;
 mod given;
 mod inspect;
 pub mod live;
+mod mounted;
 mod resources;
 pub mod sarif;
 mod secrets;

@@ -41,22 +41,39 @@ fn shares(pair: &Pair<'_>) -> Vec<Finding> {
             vec![side.place(&["services", name, "deploy", "resources", "limits"])],
         ));
     }
-    let (cpus, memory) = limits::share_of(&pair.site.host, &side.environment.share);
-    let services = side.model.services.values();
-    let sum_cpus: f64 = services.clone().filter_map(Service::limit_cpus).sum();
-    let sum_memory: u64 = services.filter_map(Service::limit_memory_bytes).sum();
-    if sum_cpus > cpus + 1e-9 || sum_memory > memory {
-        findings.push(broken(
-            "over-share",
-            format!(
-                "eb may take {sum_cpus:.2} processors and {} MiB; its share is {cpus:.2} and {} MiB",
-                sum_memory >> 20,
-                memory >> 20
-            ),
-            vec![side.place(&["services"])],
-        ));
-    }
+    findings.extend(over_share(pair));
     findings
+}
+
+fn over_share(pair: &Pair<'_>) -> Option<Finding> {
+    let side = &pair.eb;
+    let (cpus, memory) = limits::share_of(&pair.site.host, &side.environment.share);
+    let active = side.model.services.iter();
+    let active: Vec<(&String, &Service)> =
+        active.filter(|(name, _)| side.is_active(name)).collect();
+    let cpus_of = |service: &Service| service.limit_cpus().unwrap_or_default();
+    let memory_of = |service: &Service| service.limit_memory_bytes().unwrap_or_default();
+    let sum_cpus: f64 = active.iter().map(|(_, one)| cpus_of(one)).sum();
+    let sum_memory: u64 = active.iter().map(|(_, one)| memory_of(one)).sum();
+    // Where to look first is what takes most of what is short.
+    let most = if sum_memory > memory {
+        active.iter().max_by_key(|(_, one)| memory_of(one))?
+    } else if sum_cpus > cpus + 1e-9 {
+        active
+            .iter()
+            .max_by(|(_, a), (_, b)| cpus_of(a).total_cmp(&cpus_of(b)))?
+    } else {
+        return None;
+    };
+    Some(broken(
+        "over-share",
+        format!(
+            "eb may take {sum_cpus:.2} processors and {} MiB; its share is {cpus:.2} and {} MiB",
+            sum_memory >> 20,
+            memory >> 20
+        ),
+        vec![side.place(&["services", most.0, "deploy", "resources", "limits"])],
+    ))
 }
 
 /// What a process is told to take, beside what its container may.

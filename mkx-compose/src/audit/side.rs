@@ -1,11 +1,12 @@
 //! One environment as the audit sees it: resolved, unresolved, and as text.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use mkx_contract::{Environment, EnvironmentName, Failure, Result, Site};
 use serde_json::Value;
 
-use crate::docker::{Compose, Fill};
+use crate::docker::{Compose, Fill, Profiles};
 use crate::env::Values;
 use crate::finding::Evidence;
 use crate::model::Model;
@@ -25,6 +26,8 @@ pub struct Side<'a> {
     pub values: Values,
     /// Its compose files.
     pub documents: Vec<(PathBuf, Document)>,
+    /// The services that `up` starts; none: all of them.
+    pub active: Option<BTreeSet<String>>,
 }
 
 impl<'a> Side<'a> {
@@ -35,14 +38,29 @@ impl<'a> Side<'a> {
         } else {
             EnvironmentName::Eb
         };
+        let model = Model::parse(compose.config(environment, Fill::Variables, Profiles::All)?)?;
+        let optional = model.services.values().any(|one| !one.profiles.is_empty());
+        let active = if optional {
+            let active = compose.model(environment)?;
+            Some(active.services.into_keys().collect())
+        } else {
+            None
+        };
         Ok(Side {
             name,
             environment,
             values: Values::read(environment)?,
             documents: documents(environment)?,
-            model: compose.model(environment)?,
-            unfilled: compose.config(environment, Fill::Nothing)?,
+            model,
+            unfilled: compose.config(environment, Fill::Nothing, Profiles::All)?,
+            active,
         })
+    }
+
+    /// False where a service waits for a profile that is not chosen.
+    pub fn is_active(&self, service: &str) -> bool {
+        let active = self.active.as_ref();
+        active.is_none_or(|active| active.contains(service))
     }
 
     /// The place of a member in the compose files: the last file that has it, else where it is

@@ -7,6 +7,7 @@ use mkx_contract::{Answer, Result};
 
 mod audit;
 mod change;
+mod drift;
 mod env;
 mod init;
 mod pass;
@@ -40,6 +41,8 @@ enum Verb {
     Render(render::Render),
     /// Prove that the environments are isolated; exit 1 where they are not
     Audit(audit::Audit),
+    /// Compare what runs with what the files say; exit 1 where it differs
+    Drift(drift::Drift),
     /// Check, compare or make the env files
     Env(env::Env),
     /// Propose limits within an environment's share of the host
@@ -82,6 +85,7 @@ impl Arguments {
             Verb::Split(split) => split.run(&self.common),
             Verb::Render(render) => render.run(&self.common),
             Verb::Audit(audit) => audit.run(&self.common),
+            Verb::Drift(drift) => drift.run(&self.common),
             Verb::Env(env) => env.run(&self.common),
             Verb::Limits(limits) => limits.run(&self.common),
             Verb::Graph(graph) => graph.run(&self.common),

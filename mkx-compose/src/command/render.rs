@@ -6,7 +6,7 @@ use clap::Args;
 use mkx_contract::arguments::Common;
 use mkx_contract::{Answer, EnvironmentName, Failure, Result, output};
 
-use crate::docker::{Compose, Fill};
+use crate::docker::{Compose, Fill, Profiles};
 use crate::{render, replace};
 
 /// `render`.
@@ -34,8 +34,8 @@ impl Render {
             .join("render")
             .join(self.environment.to_string());
         let rendered = render::render(
-            compose.config(environment, Fill::Variables)?,
-            &compose.config(environment, Fill::Nothing)?,
+            compose.config(environment, Fill::Variables, Profiles::Chosen)?,
+            &compose.config(environment, Fill::Nothing, Profiles::Chosen)?,
             &render::secrecy(&site),
             &folder,
         )?;

@@ -4,6 +4,7 @@ use mkx_contract::schema::Schemas;
 use mkx_contract::{Answer, Result, Site, output};
 
 use crate::audit::Audit;
+use crate::audit::drift::Drift;
 use crate::change::Change;
 use crate::containers::{Containers, Stats};
 use crate::env::check::EnvCheck;
@@ -20,6 +21,7 @@ pub fn run() -> Result<Answer> {
         .writes::<Site>()
         .writes::<Files>()
         .writes::<Audit>()
+        .writes::<Drift>()
         .writes::<Explanation>()
         .writes::<EnvCheck>()
         .writes::<EnvDiff>()

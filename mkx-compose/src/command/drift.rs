@@ -1,0 +1,37 @@
+//! `mkx-compose drift`: whether what runs is what the files say.
+
+use clap::Args;
+use mkx_contract::arguments::Common;
+use mkx_contract::{Answer, EnvironmentName, Result, output};
+
+use crate::audit::drift;
+use crate::docker::Compose;
+
+/// `drift`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mkx-compose drift | jq --raw-output '.findings[].message'
+  mkx-compose drift ea --quiet >/dev/null || echo 'production was changed by hand'
+
+Images, environments, commands, limits, ports, networks, mounts and labels are compared, and that
+every service runs and no other does. `audit --live` holds what runs against the rules too.")]
+pub struct Drift {
+    /// The environment; none: both
+    environment: Option<EnvironmentName>,
+}
+
+impl Drift {
+    /// Compares; exit 1 where anything differs.
+    pub fn run(&self, common: &Common) -> Result<Answer> {
+        let site = common.site()?;
+        let both = [EnvironmentName::Ea, EnvironmentName::Eb];
+        let environments = match &self.environment {
+            Some(one) => std::slice::from_ref(one),
+            None => &both[..],
+        };
+        let drift = drift::compare(&site, &Compose::find()?, environments)?;
+        output::stdout().document(&drift)?;
+        Ok(Answer::from(drift.ok))
+    }
+}
