@@ -6,6 +6,7 @@ pub mod change;
 pub mod command;
 pub mod containers;
 pub mod docker;
+pub mod emit;
 pub mod env;
 pub mod finding;
 pub mod graph;

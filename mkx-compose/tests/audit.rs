@@ -554,7 +554,7 @@ fn what_is_reached_from_where_it_should_not_is_found() {
     check(
         "label-dollar",
         &[],
-        (DEV, "caddy.handle.basic_auth.developer: $2b$10$"),
+        (DEV, "caddy.handle.basic_auth.developer: $2b$12$"),
         |world| {
             let path = world.path(DEV);
             let text = std::fs::read_to_string(&path).unwrap();

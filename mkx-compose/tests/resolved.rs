@@ -68,6 +68,31 @@ fn a_rendered_environment_is_what_its_files_resolve_to_without_a_secret() {
     }
 }
 
+#[test]
+fn a_rendered_environment_is_the_same_in_yaml() {
+    let world = World::new();
+    let odd = "    environment:\n      DAY: \"2026-01-01\"\n      COUNT: \"1_000\"\n      WORD: \"no\"\n      TEXT: \"a: 'b' #c\\n\\td\"\n      SPACE: \" x \"\n      TIME: \"12:30\"\n      HEX: \"0x1F\"\n      NOTHING: \"\"\n      TILDE: \"~\"\n      STAR: \"*a\"\n";
+    world.edit(
+        "makapix-dev/deploy/stack/docker-compose.dev.yml",
+        "  cache:\n",
+        &format!("  cache:\n{odd}"),
+    );
+    let models = ["json", "yaml"].map(|format| {
+        let output = world.run(&["render", "eb", "--format", format]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(!text(&output.stdout).contains("canary"));
+        let file = world.path(&format!("eb.{format}"));
+        std::fs::write(&file, &output.stdout).unwrap();
+        config(&["--project-name", "x", "--file", file.to_str().unwrap()])
+    });
+    assert_eq!(models[0], models[1]);
+    assert_eq!(
+        models[0]["services"]["cache"]["environment"]["DAY"],
+        "2026-01-01"
+    );
+    assert_eq!(models[0]["services"]["cache"]["environment"]["WORD"], "no");
+}
+
 fn config(arguments: &[&str]) -> Value {
     let output = std::process::Command::new("docker")
         .arg("compose")

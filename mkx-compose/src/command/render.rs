@@ -2,12 +2,12 @@
 
 use std::os::unix::fs::DirBuilderExt;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use mkx_contract::arguments::Common;
 use mkx_contract::{Answer, EnvironmentName, Failure, Result, output};
 
 use crate::docker::{Compose, Fill, Profiles};
-use crate::{render, replace};
+use crate::{emit, render, replace};
 
 /// `render`.
 #[derive(Debug, Args)]
@@ -15,12 +15,22 @@ use crate::{render, replace};
 Examples:
   mkx-compose render eb | docker compose --project-name makapix-dev --file - up --detach
   mkx-compose render ea | jq .services.db
+  mkx-compose render ea --format yaml | less
 
 Values of secret variables go into env files of mode 0600 under the state directory, which the
 printed file refers to.")]
 pub struct Render {
     /// The environment
     environment: EnvironmentName,
+    /// What to print; Docker Compose reads both
+    #[arg(long, default_value = "json")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Json,
+    Yaml,
 }
 
 impl Render {
@@ -51,7 +61,12 @@ impl Render {
         for (path, text) in &rendered.secret_files {
             replace::generate(path, text)?;
         }
-        output::stdout().json(&rendered.model)?;
+        let mut stdout = output::stdout();
+        match self.format {
+            Format::Json => stdout.json(&rendered.model)?,
+            Format::Yaml => stdout.text(&emit::yaml(&rendered.model))?,
+        }
+        stdout.flush()?;
         Ok(Answer::Yes)
     }
 }
