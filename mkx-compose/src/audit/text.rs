@@ -91,13 +91,7 @@ fn single_dollars(name: EnvironmentName, path: &Path, document: &Document) -> Ve
             .chain(labels.items());
         for node in texts {
             let text = document.resolve(node).scalar().unwrap_or_default();
-            let single = ["$2a$", "$2b$", "$2y$", "$apr1$", "$argon2"]
-                .iter()
-                .any(|mark| {
-                    text.match_indices(mark)
-                        .any(|(at, _)| !text[..at].ends_with('$'))
-                });
-            if single {
+            if has_single_dollars(text) {
                 findings.push(broken(
                     "label-dollar",
                     format!("a hash in a label of {service} of {name} has single dollar signs"),
@@ -112,6 +106,15 @@ fn single_dollars(name: EnvironmentName, path: &Path, document: &Document) -> Ve
         }
     }
     findings
+}
+
+fn has_single_dollars(text: &str) -> bool {
+    ["$2a$", "$2b$", "$2y$", "$apr1$", "$argon2"]
+        .iter()
+        .any(|mark| {
+            text.match_indices(mark)
+                .any(|(at, _)| !text[..at].ends_with('$'))
+        })
 }
 
 /// `name:` that addresses another project than the site says.
@@ -175,7 +178,8 @@ fn unset(pair: &Pair<'_>, side: &super::Side<'_>) -> Vec<Finding> {
     for (path, document) in &side.documents {
         for (index, line) in document.text.lines().enumerate() {
             let code = line.split(" #").next().unwrap_or(line);
-            if code.trim_start().starts_with('#') {
+            // A part of a hash is no variable, and is not to be told.
+            if code.trim_start().starts_with('#') || has_single_dollars(code) {
                 continue;
             }
             for name in references(code) {
