@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test that fails says where
 
+use mkx_tests::document::check_example;
 use mkx_tests::fingerprint::{Fingerprint, fingerprint};
 use mkx_tests::generate::Spec;
 use mkx_tests::site::{DATABASE, Site, Size};
@@ -29,6 +30,7 @@ fn phase(site: &Site, arguments: &[&str], code: i32) -> (Finished, Vec<String>) 
         (&record["record"], &record["phase"], &record["ok"]),
         (&json!("mkx.phase/1"), &json!(2), &json!(code == 0))
     );
+    check_example(&record);
     let todo = serde_json::from_value(record["todo"].clone()).unwrap();
     (finished, todo)
 }

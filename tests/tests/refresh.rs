@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // a test that fails says where
 
+use mkx_tests::document::check_example;
 use mkx_tests::fingerprint::{Fingerprint, fingerprint};
 use mkx_tests::generate::Spec;
 use mkx_tests::site::{DATABASE, Site, Size};
@@ -43,6 +44,7 @@ fn record(finished: &Finished) -> Value {
     assert_eq!(record["record"], "mkx.refresh.result/1");
     assert_eq!(record["exit_code"], finished.code);
     assert_eq!(record["ok"], finished.code == 0);
+    check_example(&record);
     record
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // a test that fails says where
 
+use mkx_tests::document::check_example;
 use mkx_tests::generate::Spec;
 use mkx_tests::site::{DATABASE, Site, Size};
 use mkx_tests::tool::{Finished, Tool};
@@ -61,6 +62,7 @@ fn rollout(site: &Site, arguments: &[&str], code: i32) -> (Finished, Value) {
         (&record["record"], &record["ok"]),
         (&json!("mkx.rollout/1"), &json!(code == 0))
     );
+    check_example(&record);
     (finished, record)
 }
 
