@@ -213,7 +213,7 @@ rules! {
         fix "name the environment: mkx-compose up eb";
     "drift" Error "what runs is not what the files say"
         why "what was audited and tested is not what serves"
-        fix "mkx-compose up ENVIRONMENT, or put the change into the files";
+        fix "mkx-compose up ENVIRONMENT -- --force-recreate, or put the change into the files";
     "not-running" Warning "a service that the files name does not run"
         why "the audit of running containers could not look at it"
         fix "mkx-compose up ENVIRONMENT";

@@ -52,6 +52,15 @@ impl Verb {
             Verb::Restart => "restart",
         }
     }
+
+    fn doing(self) -> &'static str {
+        match self {
+            Verb::Up => "start",
+            Verb::Down => "take down",
+            Verb::Build => "build",
+            Verb::Restart => "restart",
+        }
+    }
 }
 
 /// Worked examples of `up`.
@@ -76,7 +85,7 @@ impl Target {
         let environment = site.environment(self.environment);
         match self.environment {
             EnvironmentName::Ea => {
-                let doing = format!("{} {}", verb.name(), environment.project);
+                let doing = format!("{} {}", verb.doing(), environment.project);
                 confirm::production(&environment.domain, self.confirm.as_deref(), &doing)
             }
             EnvironmentName::Eb => {

@@ -1,0 +1,83 @@
+//! `docs/compose.md` is true: its session runs as it is printed, and its table is the audit's.
+
+#![allow(clippy::unwrap_used)]
+
+mod containers;
+mod world;
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
+
+use containers::{Engine, asleep};
+use mkx_compose::finding::Severity;
+use mkx_compose::rules::RULES;
+
+const DOCUMENT: &str = include_str!("../../docs/compose.md");
+
+/// Each command of the session, its exit code, and what it prints.
+fn session(text: &str) -> Vec<(String, i32, String)> {
+    let (_, rest) = text.split_once("```console\n").unwrap();
+    let (session, _) = rest.split_once("```").unwrap();
+    let mut steps: Vec<(String, i32, String)> = Vec::new();
+    for line in session.lines() {
+        if let Some(command) = line.strip_prefix("$ ") {
+            let code = command
+                .split_once("# exit ")
+                .map_or(0, |(_, code)| code.parse().unwrap());
+            steps.push((command.to_owned(), code, String::new()));
+        } else {
+            writeln!(steps.last_mut().unwrap().2, "{line}").unwrap();
+        }
+    }
+    steps
+}
+
+#[test]
+fn the_session_runs_as_it_is_printed() {
+    let Engine(world) = &asleep();
+    let names = &world.names;
+    let text = DOCUMENT
+        .replace("makapix-dev", &names.eb)
+        .replace("makapix-prod", &names.ea)
+        .replace("caddy_net", &names.network);
+    let tools = Path::new(env!("CARGO_BIN_EXE_mkx-compose"))
+        .parent()
+        .unwrap();
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    // Production runs beside it.
+    world.record(&["up", "ea", "--confirm", "makapix.test"], 0);
+    let steps = session(&text);
+    assert!(steps.len() > 5);
+    for (command, code, expected) in steps {
+        let output = Command::new("bash")
+            .args(["-c", &command])
+            .current_dir(world.root())
+            .env("PATH", &path)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let told = |line: &&str| {
+            line.starts_with("mkx-compose: error:") || line.starts_with("mkx-compose: hint:")
+        };
+        let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
+        for line in stderr.lines().filter(told) {
+            writeln!(said, "{line}").unwrap();
+        }
+        assert_eq!(said, expected, "{command}: {stderr}");
+        assert_eq!(output.status.code(), Some(code), "{command}: {stderr}");
+    }
+}
+
+#[test]
+fn the_table_of_rules_is_the_audits() {
+    let mut table = String::from("| rule | | what is wrong |\n|---|---|---|\n");
+    for rule in RULES {
+        let severity = match rule.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        writeln!(table, "| `{}` | {severity} | {} |", rule.id, rule.title).unwrap();
+    }
+    assert!(DOCUMENT.ends_with(&table), "the table should be\n{table}");
+}
