@@ -1,0 +1,214 @@
+//! `mkx-sample` with PostgreSQL 17 in containers: its programs are in there too, and newer than the
+//! host's.
+
+#![allow(clippy::unwrap_used)] // a test that fails says where
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use mkx_tests::fingerprint::fingerprint;
+use mkx_tests::postgres_server::PASSWORD;
+use mkx_tests::shop::sample;
+use mkx_tests::site::{DATABASE, Site};
+use postgres::{Client, NoTls};
+use serde_json::{Value, json};
+
+/// A container with a server; it is gone with its volumes when dropped.
+struct Container {
+    name: String,
+    port: u16,
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        docker(&["rm", "--force", "--volumes", &self.name]);
+    }
+}
+
+/// The image; it is gone when dropped.
+struct Image(String);
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        docker(&["rmi", &self.0]);
+    }
+}
+
+fn docker(arguments: &[&str]) -> (bool, String) {
+    let output = Command::new("docker").args(arguments).output().unwrap();
+    let said = if output.status.success() {
+        output.stdout
+    } else {
+        output.stderr
+    };
+    let said = String::from_utf8_lossy(&said).trim().to_owned();
+    (output.status.success(), said)
+}
+
+#[track_caller]
+fn must(arguments: &[&str]) -> String {
+    let (is_ok, said) = docker(arguments);
+    assert!(
+        is_ok,
+        "run scripts/setup: docker {}: {said}",
+        arguments.join(" ")
+    );
+    said
+}
+
+impl Image {
+    /// That of the small Makapix's servers.
+    fn build() -> Image {
+        let image = Image(format!("mkx-tests-servers-{}", std::process::id()));
+        let servers = Path::new(env!("CARGO_MANIFEST_DIR")).join("stack/deploy/stack/servers");
+        must(&[
+            "build",
+            "--quiet",
+            "--tag",
+            &image.0,
+            servers.to_str().unwrap(),
+        ]);
+        image
+    }
+
+    fn start(&self, environment: &str) -> Container {
+        let mut container = Container {
+            name: format!("{}-{environment}", self.0),
+            port: 0,
+        };
+        let password = format!("DB_ADMIN_PASSWORD={PASSWORD}");
+        let worker = format!("DB_API_WORKER_PASSWORD={PASSWORD}");
+        let database = format!("DB_DATABASE={DATABASE}");
+        must(&[
+            "run",
+            "--detach",
+            "--name",
+            &container.name,
+            "--publish=127.0.0.1::5432",
+            "--env=DB_ADMIN_USER=postgres",
+            "--env",
+            &password,
+            "--env=DB_API_WORKER_USER=api_worker",
+            "--env",
+            &worker,
+            "--env",
+            &database,
+            &self.0,
+            "database",
+            "-c",
+            "fsync=off",
+        ]);
+        let address = must(&["port", &container.name, "5432/tcp"]);
+        container.port = address.rsplit(':').next().unwrap().parse().unwrap();
+        container
+    }
+}
+
+impl Container {
+    fn client(&self) -> Client {
+        let url = format!(
+            "postgresql://postgres:{PASSWORD}@127.0.0.1:{}/{DATABASE}",
+            self.port
+        );
+        let deadline = Instant::now() + Duration::from_secs(120);
+        loop {
+            match Client::connect(&url, NoTls) {
+                Ok(client) => return client,
+                Err(error) => assert!(
+                    Instant::now() < deadline,
+                    "{error}\n{:?}",
+                    docker(&["logs", &self.name])
+                ),
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// What the site says of this server's database.
+    fn describe(&self, role: &str, database: &mut Value) {
+        database["url"] = json!(format!(
+            "postgresql://{role}@127.0.0.1:{}/{DATABASE}",
+            self.port
+        ));
+        database["client_url"] = json!(format!("postgresql://{role}@127.0.0.1:5432/{DATABASE}"));
+        database["client_command"] = json!([
+            "docker",
+            "exec",
+            "--interactive",
+            "--env",
+            "PGPASSWORD",
+            self.name
+        ]);
+    }
+
+    fn folders(&self) -> String {
+        must(&["exec", &self.name, "ls", "/tmp"])
+    }
+}
+
+#[test]
+fn servers_of_version_17_in_containers_are_sampled_judged_and_reset() {
+    let image = Image::build();
+    let (ea, eb) = (image.start("ea"), image.start("eb"));
+    let site = Site::empty();
+    let mut production = ea.client();
+    production
+        .batch_execute(include_str!("../depot/schema.sql"))
+        .unwrap();
+    production
+        .batch_execute(&format!(
+            "CREATE ROLE mkx_reader LOGIN PASSWORD '{PASSWORD}'; GRANT pg_read_all_data TO mkx_reader"
+        ))
+        .unwrap();
+    eb.client()
+        .batch_execute(&format!(
+            "CREATE ROLE owner LOGIN CREATEDB PASSWORD '{PASSWORD}'; ALTER DATABASE {DATABASE} OWNER TO owner;
+             ALTER SCHEMA public OWNER TO owner"
+        ))
+        .unwrap();
+    let version: String = production
+        .query_one("SHOW server_version_num", &[])
+        .unwrap()
+        .get(0);
+    assert_eq!(&version[..2], "17");
+    let mut document: Value =
+        serde_json::from_slice(&std::fs::read(site.document_path()).unwrap()).unwrap();
+    for (name, role, container) in [("ea", "mkx_reader", &ea), ("eb", "owner", &eb)] {
+        container.describe(role, &mut document["environments"][name]["database"]);
+    }
+    std::fs::write(site.document_path(), document.to_string()).unwrap();
+    std::fs::write(
+        site.path("policy.json"),
+        include_str!("../depot/policy.json"),
+    )
+    .unwrap();
+
+    let before = (
+        fingerprint(&mut production).unwrap(),
+        ea.folders(),
+        eb.folders(),
+    );
+    for percent in ["10", "20"] {
+        sample(&site, &["run", "--percent", percent])
+            .run()
+            .expect_code(0);
+        sample(&site, &["verify", "--percent", percent])
+            .run()
+            .expect_code(0);
+    }
+    let sampled = fingerprint(&mut eb.client()).unwrap();
+    assert_eq!(sampled["depot.scans"].0, 60 * 12);
+    eb.client()
+        .batch_execute("DROP SCHEMA depot CASCADE")
+        .unwrap();
+    sample(&site, &["reset"]).run().expect_code(0);
+    assert_eq!(fingerprint(&mut eb.client()).unwrap(), sampled);
+    // Production is as it was, and no file of ours is left in either container.
+    let after = (
+        fingerprint(&mut production).unwrap(),
+        ea.folders(),
+        eb.folders(),
+    );
+    assert!(after == before);
+}
