@@ -92,6 +92,7 @@ fn both_environments_run_side_by_side_and_only_development_can_be_taken_down() {
     let world = &engine.0;
     let (ea, eb) = (world.names.ea.clone(), world.names.eb.clone());
 
+    build_at_once(world);
     // Production first, with its domain typed.
     world.record(
         &[
@@ -186,6 +187,17 @@ fn both_environments_run_side_by_side_and_only_development_can_be_taken_down() {
             .count()
             >= 5
     );
+}
+
+/// Docker's own builder makes one image after the other, and then has both in its cache.
+fn build_at_once(world: &World) {
+    std::thread::scope(|scope| {
+        for (image, folder) in [("servers", "deploy/stack/servers"), ("api", "api")] {
+            let tag = format!("{}-layers-of-{image}", world.names.ea);
+            let folder = world.path("makapix").join(folder).display().to_string();
+            scope.spawn(move || must(&["build", "--quiet", "--tag", &tag, &folder]));
+        }
+    });
 }
 
 /// Containers, networks, volumes and limits are as the design's table says.
