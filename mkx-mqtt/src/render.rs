@@ -1,5 +1,6 @@
 //! `mkx-mqtt render`: a broker's configuration and ACL from the site document.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -106,9 +107,8 @@ impl Arguments {
         changing::step(site, self.environment, "mkx-mqtt render", || {
             for file in &mut broker.files {
                 let path = folder.join(&file.name);
-                // Mosquitto 2.0.21 warns of an ACL that others may read; later ones refuse it.
                 let mode = match file.name.as_str() {
-                    "acl" => replace::PRIVATE,
+                    "acl" => mode_of_acl(&path),
                     _ => replace::PUBLIC,
                 };
                 replace::file(&path, &file.text, mode).map_err(|error| {
@@ -124,6 +124,15 @@ impl Arguments {
         ));
         Ok(())
     }
+}
+
+/// Mosquitto 2.0.21 warns of an ACL that others may read; later ones refuse it. But where one is
+/// there, the broker may be one of these others: it gave up root before it reads the ACL, and does
+/// not start without it.
+fn mode_of_acl(path: &Path) -> u32 {
+    path.metadata().map_or(replace::PRIVATE, |there| {
+        replace::PRIVATE | (there.mode() & replace::PUBLIC)
+    })
 }
 
 /// Both files of a broker.

@@ -1,5 +1,7 @@
 //! `mkx-mqtt render`.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
@@ -104,6 +106,24 @@ fn files_of_production_are_written_only_where_that_is_confirmed() {
         .run(&["render", "ea", "--output", "--confirm", DOMAIN])
         .succeeded();
     assert_eq!(mode(&world.path("ea/config/acl")), 0o600);
+}
+
+#[test]
+fn a_broker_that_could_read_its_acl_still_can() {
+    let world = World::empty();
+    let render = ["render", "ea", "--output", "--confirm", DOMAIN];
+    world.run(&render).succeeded();
+    let acl = world.path("ea/config/acl");
+    for (before, after) in [
+        (0o644, 0o644),
+        (0o640, 0o640),
+        (0o666, 0o644),
+        (0o600, 0o600),
+    ] {
+        std::fs::set_permissions(&acl, Permissions::from_mode(before)).unwrap();
+        world.run(&render).succeeded();
+        assert_eq!(mode(&acl), after, "{before:o}");
+    }
 }
 
 #[test]
