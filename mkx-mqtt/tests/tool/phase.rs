@@ -23,13 +23,15 @@ fn others(world: &World, findings: &Value) {
     for name in ["ea", "eb"] {
         site["environments"][name]["mqtt"]["config_directory"] =
             json!(world.path(name).join("config"));
+        site["environments"][name]["mqtt"]["certificate_directory"] =
+            json!(world.path(name).join("certs"));
     }
     world.write("resolved.json", &site.to_string());
     world.write("findings.json", &json!({"findings": findings}).to_string());
     program(
         world,
         "mkx-compose",
-        "echo \"$@\" >> called; case $1 in site) cat resolved.json ;; env) cat findings.json; ! grep -q severity findings.json ;; esac",
+        "echo \"$@\" >> called; case $1 in site) cat resolved.json ;; restart) test ! -e no-engine || exit 4 ;; env) cat findings.json; ! grep -q severity findings.json ;; esac",
     );
     program(world, "mkx-caddy", "echo '{\"ok\": true}'");
     let tool = env!("CARGO_BIN_EXE_mkx-mqtt");
@@ -94,6 +96,32 @@ fn what_development_lacks_is_made_and_a_broker_that_is_not_there_is_a_failed_pee
     assert_eq!(record["ok"], false);
     assert!(world.read("called").contains("restart eb mqtt"));
     assert_eq!(world.run(&["check"]).json()["findings"], json!([]));
+}
+
+#[test]
+fn a_new_password_reaches_the_broker_even_where_the_first_restart_fails() {
+    let world = World::running();
+    others(&world, &json!([]));
+    world.write("eb/.env", "MQTT_PASSWORD=another-word-of-eb\n");
+    world.write("no-engine", "");
+    run(&world, &[]).exits(4);
+    // the password is in its place now, and the broker does not know it yet
+    std::fs::remove_file(world.path("no-engine")).unwrap();
+    let count = || world.read("called").matches("restart eb mqtt").count();
+    assert_eq!(count(), 1);
+    run(&world, &[]);
+    assert_eq!(count(), 2);
+    run(&world, &[]);
+    assert_eq!(count(), 2, "it has been restarted");
+}
+
+#[test]
+fn a_record_is_printed_where_the_site_can_not_be_read_too() {
+    let world = World::empty();
+    others(&world, &json!([]));
+    std::fs::remove_file(world.path("resolved.json")).unwrap();
+    let record = run(&world, &[]).exits(1).json();
+    assert_eq!(record["steps"][0]["step"], "mkx-compose site");
 }
 
 #[test]
