@@ -106,8 +106,8 @@ pub fn apply(site: &Site, prober: &Prober, permissions: &Permissions) -> Result<
     if report.changed && !permissions.close_streams {
         wait_for_streams(site, &admin, &found.json)?;
     }
-    let may_close = permissions.close_connections || report.closes_new_connections != Some(true);
-    if report.changed && !may_close {
+    let may_close = newcomers::may_be_closed(report.closes_new_connections);
+    if report.changed && may_close && !permissions.close_connections {
         newcomers::ensure_quiet(site, &admin, &found.json)?;
     }
     let environment = if report.environments.contains(&Name::Ea) {

@@ -29,6 +29,11 @@ pub fn are_closed(admin: &Admin) -> Result<Option<bool>> {
     Ok(go_version(&text).map(|version| version >= SINCE))
 }
 
+/// Who does not say it is taken for one that closes them.
+pub fn may_be_closed(are_closed: Option<bool>) -> bool {
+    are_closed != Some(false)
+}
+
 /// `go_info{version="go1.26.8"} 1`
 fn go_version(metrics: &str) -> Option<(u64, u64)> {
     let (_, rest) = metrics.split_once("go_info{version=\"go")?;
@@ -61,14 +66,20 @@ pub fn ensure_quiet(site: &Site, admin: &Admin, running: &Value) -> Result<()> {
     }
     let domain = &site.environments.ea.domain;
     Err(Failure::refused(format!(
-        "cannot change the edge: {domain} gets at least {arrived} requests a second, and the running Caddy (built with Go 1.25 or later) closes connections whose first request comes during a change"
+        "cannot change the edge: {domain} gets at least {arrived} requests a second, and the running Caddy (built with Go 1.25 or later, or it does not say) closes connections whose first request comes during a change"
     ))
     .hint("apply at a quiet hour, run a Caddy that was built with an earlier Go (2.8 to 2.10.0), or accept that clients have to ask again: --close-connections"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::go_version;
+    use super::{go_version, may_be_closed};
+
+    #[test]
+    fn only_a_server_that_says_so_is_taken_for_an_older_one() {
+        assert!(!may_be_closed(Some(false)));
+        assert!(may_be_closed(Some(true)) && may_be_closed(None));
+    }
 
     #[test]
     fn the_release_of_go_is_read() {
