@@ -131,8 +131,8 @@ pub fn ended(containers: &[Value]) -> BTreeSet<String> {
             state["Status"].as_str() == Some("exited")
                 && state["ExitCode"].as_u64() == Some(0)
                 && matches!(
-                    restart(&container["HostConfig"]["RestartPolicy"]).as_str(),
-                    "no" | "on-failure"
+                    container["HostConfig"]["RestartPolicy"]["Name"].as_str(),
+                    None | Some("" | "no" | "on-failure")
                 )
         })
         .filter_map(|container| {
@@ -192,5 +192,30 @@ pub fn real(path: &str) -> String {
     match Path::new(path).canonicalize() {
         Ok(real) => real.display().to_string(),
         Err(_) => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_ended_well_has_done_what_it_was_there_for() {
+        let container = |service: &str, code: u64, policy: &str, count: u64| {
+            json!({
+                "Config": {"Labels": {"com.docker.compose.service": service}},
+                "State": {"Status": "exited", "ExitCode": code},
+                "HostConfig": {"RestartPolicy": {"Name": policy, "MaximumRetryCount": count}},
+            })
+        };
+        let ended = ended(&[
+            container("once", 0, "no", 0),
+            container("tried", 0, "on-failure", 0),
+            container("tried-thrice", 0, "on-failure", 3),
+            container("failed", 1, "on-failure", 3),
+            container("stopped", 0, "always", 0),
+        ]);
+        let expected = ["once", "tried", "tried-thrice"];
+        assert_eq!(ended, BTreeSet::from(expected.map(str::to_owned)));
     }
 }
