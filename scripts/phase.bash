@@ -42,11 +42,32 @@ end() {
     finish 0
 }
 
+child='' interrupted=''
+# A terminal's Ctrl-C reaches the step by itself, and a second signal would end it at once.
+trap 'interrupted=yes' INT
+trap 'interrupted=yes; if [[ $child ]]; then kill -TERM "$child" 2>/dev/null || true; fi' TERM
+
+# attend FILE COMMAND...: runs a command to its end; what it writes goes into FILE, its code into $code.
+attend() {
+    local file=$1
+    shift
+    code=130
+    if [[ $interrupted ]]; then return; fi
+    # In the background, because bash attends to a signal only between two commands.
+    "$@" </dev/null >"$file" &
+    child=$!
+    code=0
+    wait "$child" || code=$?
+    while [[ $interrupted ]] && kill -0 "$child" 2>/dev/null; do wait "$child" || true; done
+    child=''
+    if [[ $interrupted ]]; then code=130; fi
+}
+
 # step COMMAND...: has to succeed; what it writes goes into $work/record.
 step() {
     local code=0
     say "$*"
-    "$@" </dev/null >"$work/record" || code=$?
+    attend "$work/record" "$@"
     note "$*" "$code"
     if ((code)); then finish "$code"; fi
 }
@@ -65,7 +86,7 @@ question() {
     local name=$1 code=0
     shift
     say "$*"
-    "$@" </dev/null >"$work/$name" || code=$?
+    attend "$work/$name" "$@"
     note "$*" "$code"
     if ((code > 1)); then finish "$code"; fi
     return "$code"

@@ -72,3 +72,34 @@ END
     echo "$output"
     [ "$status" -eq 0 ]
 }
+
+@test "a rollout that is told to end ends what it runs, and nothing after it is run" {
+    bin=$BATS_TEST_TMPDIR/bin
+    mkdir "$bin"
+    cat >"$bin/mkx-compose" <<END
+#!/usr/bin/env bash
+echo '{"state_directory":"$BATS_TEST_TMPDIR/state","sample":{"policy":"$bin/mkx-sample"}}'
+END
+    cat >"$bin/mkx-sample" <<END
+#!/usr/bin/env bash
+case \$1 in
+    policy) echo '{"findings":[]}' ;;
+    plan) echo '{"roots":{},"rows":1}' ;;
+    run) trap 'echo ended >>$BATS_TEST_TMPDIR/said; exit 130' TERM
+        echo runs >>$BATS_TEST_TMPDIR/said
+        for _ in {1..200}; do sleep 0.1; done ;;
+    *) echo "\$1" >>$BATS_TEST_TMPDIR/said ;;
+esac
+END
+    cp "$bin/mkx-compose" "$bin/mkx-vault"
+    chmod +x "$bin"/*
+    PATH=$bin:$PATH scripts/rollout --from 2 --to 3 >"$BATS_TEST_TMPDIR/record" 3>&- &
+    rollout=$!
+    until [ -e "$BATS_TEST_TMPDIR/said" ]; do kill -0 "$rollout"; sleep 0.1; done
+    kill -TERM "$rollout"
+    code=0
+    wait "$rollout" || code=$?
+    [ "$code" -eq 130 ]
+    [ "$(cat "$BATS_TEST_TMPDIR/said")" = $'runs\nended' ]
+    jq --exit-status '[.phases[] | [.phase, .exit_code]] == [[2, 130]]' "$BATS_TEST_TMPDIR/record"
+}
