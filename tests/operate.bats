@@ -4,6 +4,8 @@
 setup() {
     cd "$BATS_TEST_DIRNAME/.." || return
     repository=$PWD
+    # `make test` runs this; the make of the tests is nobody's child.
+    unset MAKEFLAGS MAKELEVEL MFLAGS
 }
 
 @test "a Makefile that includes mkx.mk keeps its default target and lists mkx's" {

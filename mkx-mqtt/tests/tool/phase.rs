@@ -4,6 +4,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ fn others(world: &World, findings: &Value) {
     program(
         world,
         "mkx-compose",
-        "echo \"$@\" >> called; case $1 in site) cat resolved.json ;; restart) test ! -e no-engine || exit 4 ;; env) cat findings.json; ! grep -q severity findings.json ;; esac",
+        "echo \"$@\" >> called; case $1 in site) cat resolved.json ;; restart) test ! -e no-engine || exit 4 ;; env) case $3 in --quiet) if rm broken; then exit 4; fi ;; esac; cat findings.json; ! grep -q severity findings.json ;; esac",
     );
     program(world, "mkx-caddy", "echo '{\"ok\": true}'");
     let tool = env!("CARGO_BIN_EXE_mkx-mqtt");
@@ -75,6 +76,32 @@ fn what_only_a_person_can_do_is_printed_exactly_and_said_by_the_code() {
     let line = "Authorization callback URL  https://eb.test/callback\n";
     assert!(ran.stderr().contains(line), "{}", ran.stderr());
     assert_eq!(ran.json()["todo"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn waiting_ends_when_the_person_is_done_and_a_broken_look_does_not_end_it() {
+    let world = World::running();
+    let finding = json!({"severity": "error", "message": "ID is the same in both environments"});
+    others(&world, &json!([finding]));
+    let record = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // However it goes, the script is not left waiting.
+            for _ in 0..600 {
+                let called = std::fs::read_to_string(world.path("called")).unwrap_or_default();
+                if called.lines().any(|line| line == "env check --quiet") {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            world.write("findings.json", &json!({"findings": []}).to_string());
+        });
+        world.write("broken", "");
+        run(&world, &["--wait"]).succeeded().json()
+    });
+    let looks = record["steps"].as_array().unwrap().iter();
+    let looks = looks.filter(|step| step["step"] == "mkx-compose env check");
+    assert_eq!(looks.count(), 1, "{record}");
+    assert!(world.read("called").matches("env check --quiet").count() >= 2);
 }
 
 #[test]
