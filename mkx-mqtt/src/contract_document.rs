@@ -1,9 +1,10 @@
 //! `docs/contract.md` keeps its word: each example of a record of mkx-mqtt is what the types read
 //! and write.
 
+#[path = "../../mkx-contract/tests/examples/mod.rs"]
+mod examples;
+
 use mkx_contract::Record;
-use mkx_contract::record::to_object;
-use serde_json::Value;
 
 use crate::certs::Authority;
 use crate::certs::player::Bundle;
@@ -12,19 +13,9 @@ use crate::passwd::Account;
 use crate::render::Broker;
 use crate::{check, probe};
 
-fn example(kind: &str) -> Value {
-    let text = include_str!("../../docs/contract.md");
-    let start = format!("{{\"record\":\"{kind}\",");
-    let line = text.lines().find(|line| line.starts_with(&start));
-    serde_json::from_str(line.unwrap_or_else(|| panic!("no example of {kind}"))).unwrap()
-}
-
 #[track_caller]
 fn check_record<T: Record>() {
-    let example = example(T::RECORD);
-    let record: T = serde_json::from_value(example.clone()).unwrap();
-    let written = Value::Object(to_object(&record));
-    assert_eq!(written.to_string(), example.to_string());
+    examples::of(T::RECORD).check::<T>();
 }
 
 #[test]

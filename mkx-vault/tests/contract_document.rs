@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 #![allow(dead_code)]
 
+#[path = "../../mkx-contract/tests/examples/mod.rs"]
+mod examples;
 #[path = "tool/world.rs"]
 mod world;
 
@@ -11,15 +13,6 @@ use serde_json::Value;
 use world::{World, manifest};
 
 const PATH: &str = "24/07/a1b2c3d4-e5f6-7890-abcd-ef1234567890.png";
-
-/// The example of a record, which stands on a line of its own.
-fn example(kind: &str) -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/contract.md");
-    let text = std::fs::read_to_string(path).unwrap();
-    let start = format!("{{\"record\":\"{kind}\",");
-    let line = text.lines().find(|line| line.starts_with(&start));
-    serde_json::from_str(line.unwrap_or_else(|| panic!("no example of {kind}"))).unwrap()
-}
 
 fn keys(value: &Value) -> Vec<&String> {
     value.as_object().unwrap().keys().collect()
@@ -38,7 +31,7 @@ fn every_example_has_the_fields_that_the_tool_writes() {
         ("usage", "mkx.vault.usage/1"),
     ] {
         let written = world.run(&[verb], &text).expect(0).record(kind);
-        let example = example(kind);
+        let example = examples::of(kind).value;
         assert_eq!(keys(&written), keys(&example), "{kind}");
         if verb == "usage" {
             assert_eq!(keys(&written["ea"]), keys(&example["ea"]));

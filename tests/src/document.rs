@@ -1,5 +1,6 @@
 //! What the documents of the repository show, for the tests that hold them to it.
 
+use crate::tool::Finished;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -34,12 +35,26 @@ pub fn session(path: &str) -> Vec<(String, i32)> {
         .collect()
 }
 
+/// The record that a script printed: of its kind, as its exit code says, and as documented.
+///
+/// # Panics
+/// When it is not.
+#[track_caller]
+pub fn record_of(script: &Finished, kind: &str) -> Value {
+    let record: Value = serde_json::from_str(&script.stdout)
+        .unwrap_or_else(|error| panic!("no record: {error}\n{}{}", script.stdout, script.stderr));
+    assert_eq!(record["record"], kind);
+    assert_eq!(record["ok"], script.code == 0);
+    check_example(&record);
+    record
+}
+
 /// Holds a record of a script against its example in `docs/operations.md`: the same fields.
 ///
 /// # Panics
 /// When there is no example, or its fields are others.
 #[track_caller]
-pub fn check_example(record: &Value) {
+fn check_example(record: &Value) {
     let text = text("docs/operations.md");
     let example = text
         .lines()

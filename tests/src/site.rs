@@ -3,6 +3,7 @@
 
 use crate::generate::{self, Spec, World, vault};
 use crate::postgres_server::{Login, Options, PASSWORD, PostgresServer, roles};
+use crate::tool::Tool;
 use mkx_contract::Result;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -48,6 +49,21 @@ impl Site {
             say,
         )?;
         Ok(site)
+    }
+
+    /// As `make` does, with the preset's policy beside the site document.
+    ///
+    /// # Panics
+    /// When production or the policy can not be made.
+    #[track_caller]
+    pub fn with_policy(size: &Size) -> Site {
+        let site = Self::make(size, &|_| {}).expect("production is made");
+        Tool::new("mkx-sample")
+            .directory(site.folder())
+            .args(["policy", "init", "--preset", "makapix"])
+            .run()
+            .expect_code(0);
+        site
     }
 
     /// Production holds another application's schemas and rows, which the reader may see, and

@@ -3,7 +3,7 @@
 use mkx_tests::generate::Spec;
 use mkx_tests::site::{Site, Size};
 use mkx_tests::studio::Studio;
-use mkx_tests::tool::{Tool, binary};
+use mkx_tests::tool::binary;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -48,13 +48,7 @@ fn makapix() -> Site {
         spec: Spec::new(300, 3),
         max_files: None,
     };
-    let site = Site::make(&size, &|_| {}).expect("production is made");
-    Tool::new("mkx-sample")
-        .directory(site.folder())
-        .args(["policy", "init", "--preset", "makapix"])
-        .run()
-        .expect_code(0);
-    site
+    Site::with_policy(&size)
 }
 
 const PIPELINE: &str = "mkx-sample run | mkx-sample files | mkx-vault sync";

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // a test that fails says where
 
-use mkx_tests::document::check_example;
+use mkx_tests::document::record_of;
 use mkx_tests::fingerprint::{Fingerprint, fingerprint};
 use mkx_tests::generate::Spec;
 use mkx_tests::site::{DATABASE, Site, Size};
@@ -21,13 +21,7 @@ fn makapix() -> Site {
         spec: Spec::new(100, 5),
         max_files: None,
     };
-    let site = Site::make(&size, &|_| {}).unwrap();
-    Tool::new("mkx-sample")
-        .directory(site.folder())
-        .args(["policy", "init", "--preset", "makapix"])
-        .run()
-        .expect_code(0);
-    site
+    Site::with_policy(&size)
 }
 
 fn refresh(site: &Site, arguments: &[&str]) -> Tool {
@@ -38,13 +32,8 @@ fn refresh(site: &Site, arguments: &[&str]) -> Tool {
 
 #[track_caller]
 fn record(finished: &Finished) -> Value {
-    let record: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|error| {
-        panic!("no record: {error}\n{}{}", finished.stdout, finished.stderr)
-    });
-    assert_eq!(record["record"], "mkx.refresh.result/1");
+    let record = record_of(finished, "mkx.refresh.result/1");
     assert_eq!(record["exit_code"], finished.code);
-    assert_eq!(record["ok"], finished.code == 0);
-    check_example(&record);
     record
 }
 

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // a test that fails says where
 
-use mkx_tests::document::check_example;
+use mkx_tests::document::record_of;
 use mkx_tests::generate::Spec;
 use mkx_tests::site::{DATABASE, Site, Size};
 use mkx_tests::tool::{Finished, Tool};
@@ -57,12 +57,7 @@ fn rollout(site: &Site, arguments: &[&str], code: i32) -> (Finished, Value) {
         .args(arguments)
         .run()
         .expect_code(code);
-    let record: Value = serde_json::from_str(&finished.stdout).unwrap();
-    assert_eq!(
-        (&record["record"], &record["ok"]),
-        (&json!("mkx.rollout/1"), &json!(code == 0))
-    );
-    check_example(&record);
+    let record = record_of(&finished, "mkx.rollout/1");
     (finished, record)
 }
 

@@ -18,13 +18,7 @@ fn makapix(users: u64) -> Site {
         },
         max_files: Some(10),
     };
-    let site = Site::make(&size, &|_| {}).expect("production is made");
-    Tool::new("mkx-sample")
-        .directory(site.folder())
-        .args(["policy", "init", "--preset", "makapix"])
-        .run()
-        .expect_code(0);
-    site
+    Site::with_policy(&size)
 }
 
 /// What the command lines of a program and of all that it started hold: canaries, a password.

@@ -16,9 +16,7 @@ fn makapix(users: u64, seed: u64, canaries: bool) -> Site {
         },
         max_files: Some(1),
     };
-    let site = Site::make(&size, &|_| {}).expect("production is made");
-    sample(&site, &["policy", "init", "--preset", "makapix"]).expect_code(0);
-    site
+    Site::with_policy(&size)
 }
 
 fn sample(site: &Site, arguments: &[&str]) -> Finished {
