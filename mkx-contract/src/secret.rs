@@ -107,6 +107,7 @@ fn read_first_line(path: &Path) -> Result<Secret> {
             "cannot read a secret from {}: {cause}",
             path.display()
         ))
+        .hint("put it into the file's first line, and let nobody else read it: chmod 600")
     };
     let text = std::fs::read_to_string(path).map_err(|error| cannot(&error))?;
     match text.lines().next() {
@@ -171,6 +172,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let failure = Source::File(file.path().into()).read(&[]).unwrap_err();
         assert_eq!(failure.kind.exit_code(), 3);
+        assert!(failure.hint.unwrap().contains("chmod 600"));
     }
 
     #[test]
