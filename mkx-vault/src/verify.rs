@@ -169,6 +169,13 @@ fn judge(source: &Folder, target: &Folder, wanted: &Wanted) -> Result<Verdict, E
         let cause = format!("it has {size} bytes, the manifest says {expected}");
         return Ok(Verdict::Differs(cause));
     }
+    // before any content: production's own file has the right one, and is no copy
+    let original = look_up(source, name)?;
+    if let Some((_, original)) = &original
+        && (original.st_dev, original.st_ino) == (stat.st_dev, stat.st_ino)
+    {
+        return differs("it is production's own file (a hard link or a bind mount)");
+    }
     if let Some(expected) = wanted.sha256 {
         return if content::digest(folder, name)? == expected {
             Ok(Verdict::Equal)
@@ -176,13 +183,10 @@ fn judge(source: &Folder, target: &Folder, wanted: &Wanted) -> Result<Verdict, E
             differs("its SHA-256 is not the manifest's")
         };
     }
-    match look_up(source, name)? {
+    match original {
         None => differs("EA's vault does not have it"),
         Some((_, original)) if tree::kind(&original) != FileType::RegularFile => {
             differs("it is not a file in EA's vault")
-        }
-        Some((_, original)) if (original.st_dev, original.st_ino) == (stat.st_dev, stat.st_ino) => {
-            differs("it is production's own file (a hard link or a bind mount)")
         }
         Some((source, _)) if content::equal(source, folder, name)? => Ok(Verdict::Equal),
         Some(_) => differs("its content is not that of EA's file"),
