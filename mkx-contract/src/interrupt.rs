@@ -34,3 +34,13 @@ pub fn check() -> Result<()> {
         Ok(())
     }
 }
+
+/// What a failure means: once a signal has arrived, it is the signal's (exit 130), since what work
+/// was in the middle of fails in many ways.
+pub fn explain(failure: Failure) -> Failure {
+    if arrived() {
+        Failure::interrupted()
+    } else {
+        failure
+    }
+}

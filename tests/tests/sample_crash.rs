@@ -153,6 +153,31 @@ fn ctrl_c_cleans_up_and_says_130() {
     check_next_run_succeeds(&site);
 }
 
+/// Production holds off the session that reads, so that the signal finds it in that phase.
+#[test]
+fn ctrl_c_says_130_also_before_anything_is_changed() {
+    let site = filled();
+    let before = eb(&site);
+    for phase in ["guard", "select"] {
+        let mut production = site.ea.client(DATABASE);
+        let mut held = production.transaction().unwrap();
+        held.batch_execute("LOCK TABLE shop.orders IN ACCESS EXCLUSIVE MODE")
+            .unwrap();
+        let mut running = started(&site, phase);
+        std::thread::sleep(Duration::from_millis(300));
+        running.interrupt();
+        let finished = running.wait().expect_code(130);
+        assert!(
+            !finished.stderr.contains("phase clean"),
+            "{}",
+            finished.stderr
+        );
+        assert_eq!(finished.stdout, "");
+        assert_eq!(eb(&site), before, "interrupted in phase {phase}");
+    }
+    check_next_run_succeeds(&site);
+}
+
 #[test]
 fn a_server_that_restarts_leaves_eb_as_it_was() {
     let site = filled();

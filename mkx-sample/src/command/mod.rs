@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use mkx_contract::about::About;
 use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Result};
+use mkx_contract::{Answer, Result, interrupt};
 
 mod files;
 pub mod plan;
@@ -42,10 +42,10 @@ impl Arguments {
     /// Runs the verb.
     ///
     /// # Errors
-    /// Whatever the verb fails with.
+    /// Whatever the verb fails with; exit 130 where a signal made it fail.
     pub fn run(self) -> Result<Answer> {
         self.common.apply();
-        match self.verb {
+        let answer = match self.verb {
             Verb::Run(run) => run.run(&self.common),
             Verb::Reset(reset) => reset.run(&self.common),
             Verb::Files(files) => files.run(&self.common),
@@ -54,6 +54,7 @@ impl Arguments {
             Verb::Plan(plan) => plan.run(&self.common),
             Verb::Schema => schema::run(),
             Verb::About(about) => about.run::<Arguments>(),
-        }
+        };
+        answer.map_err(interrupt::explain)
     }
 }
