@@ -1,7 +1,7 @@
 //! Before anything is written: EB's database is EB's, and every name that a build needs is free.
 
-use mkx_contract::guard::database::{check_source, check_target};
-use mkx_contract::{Failure, Result, voice};
+use mkx_contract::guard::database::{self, Origin, check_source, check_target};
+use mkx_contract::{Result, Site, voice};
 use postgres::Client;
 
 use crate::cluster::Cluster;
@@ -15,6 +15,8 @@ pub struct Target {
     pub cluster: Cluster,
     /// A session in EB's own database; nothing where there is none yet.
     pub live: Option<Client>,
+    /// EA, for the mark.
+    pub source: Origin,
 }
 
 /// Passes where EB may be replaced by a sample of EA for the site.
@@ -43,23 +45,27 @@ pub fn check(site: &str, from: &Endpoint, to: &Endpoint) -> Result<Target> {
             to.role()
         ));
     }
-    Ok(Target { cluster, live })
+    Ok(Target {
+        cluster,
+        live,
+        source: source.origin(),
+    })
 }
 
-/// Passes where the session is in a sample of ours of the site, which may be reset.
+/// Passes where the session is in a sample of ours of the site, which may be reset. EA is only
+/// asked who it is, and only where the mark does not tell.
 ///
 /// # Errors
-/// Exit 5 where it is anything else: production's database carries no mark.
-pub fn check_reset(site: &str, to: &Endpoint, live: &mut Client) -> Result<()> {
+/// Exit 5 where it is anything else.
+pub fn check_reset(site: &Site, to: &Endpoint, live: &mut Client) -> Result<()> {
     let identity = identity::of(to, live)?;
-    if identity.mark.as_ref().is_some_and(|mark| mark.site == site) && !identity.in_recovery {
-        return Ok(());
-    }
-    Err(Failure::refused(format!(
-        "cannot reset \"{}\" on {}: it is not a sample of this site",
-        identity.name, identity.address
-    ))
-    .hint("fill it first: mkx-sample run"))
+    database::check_reset(&site.name, &identity, || {
+        let from = Endpoint::of(&site.environments.ea, None)?;
+        let client = from.connect_if_exists(source::OPTIONS)?;
+        client
+            .map(|mut client| identity::of(&from, &mut client))
+            .transpose()
+    })
 }
 
 /// EB's own database is only looked at; names of objects come whole.

@@ -1,4 +1,4 @@
-//! EB's sample as it was when it was filled, from the untouched copy; EA is not asked.
+//! EB's sample as it was when it was filled, from the untouched copy; nothing of EA is read.
 
 use std::time::Instant;
 
@@ -48,7 +48,7 @@ pub fn run(site: &Site, to: &Endpoint) -> Result<ResetReport> {
     let _lock = SiteLock::take(&site.state_directory, STEP)?;
     let mut live = to.connect_if_exists(guard::READ_ONLY)?;
     if let Some(live) = &mut live {
-        guard::check_reset(&site.name, to, live)?;
+        guard::check_reset(site, to, live)?;
     }
     let mut cluster = Cluster::open(to, &site.name)?;
     cluster.check_names()?;
@@ -88,11 +88,7 @@ pub fn run(site: &Site, to: &Endpoint) -> Result<ResetReport> {
         phases.run("swap", || swap::swap(&mut cluster, &mark, false))
     })();
     if let Err(failure) = changed {
-        let failure = if interrupt::arrived() {
-            Failure::interrupted()
-        } else {
-            failure
-        };
+        let failure = interrupt::explain(failure);
         remove_leftovers(
             Cluster::open(to, &site.name)
                 .as_mut()

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use mkx_contract::guard::database::Mark;
+use mkx_contract::guard::database::{Mark, Origin};
 use mkx_contract::journal::Journal;
 use mkx_contract::lock::SiteLock;
 use mkx_contract::{EnvironmentName, Failure, Result, Secret, Site, interrupt, voice};
@@ -62,6 +62,7 @@ struct Ready {
     kept: Kept,
     owner: String,
     mark: Mark,
+    origin: Origin,
     snapshot_at: Timestamp,
     password: DevelopmentPassword,
 }
@@ -106,8 +107,7 @@ impl Run<'_> {
                 }
                 return Ok(report);
             }
-            Err(_) if interrupt::arrived() => Failure::interrupted(),
-            Err(failure) => failure,
+            Err(failure) => interrupt::explain(failure),
         };
         self.clean_up();
         step.failed(&failure)?;
@@ -141,6 +141,7 @@ impl Run<'_> {
             environment: EnvironmentName::Eb,
             created_at: snapshot_at.to_string(),
             source_snapshot: Some(source.moment()?),
+            source: Some(target.source),
         };
         let catalog = Catalog::read(&mut source.client)?;
         check::ensure(&mut source.client, &catalog, self.policy)?;
@@ -157,6 +158,7 @@ impl Run<'_> {
             kept,
             owner,
             mark,
+            origin: target.source,
             snapshot_at,
             password,
         })
@@ -214,7 +216,7 @@ impl Run<'_> {
     }
 
     fn judge(&self, ready: &mut Ready, built: &Endpoint, watch: &Watch) -> Result<Verification> {
-        let (mut client, _) = sample::open_for_judgement(built, &self.site.name)?;
+        let (mut client, _) = sample::open_for_judgement(built, &self.site.name, ready.origin)?;
         watch.over(built, &client);
         let hosts = Context::new(self.site, &self.policy.email_domain).urls;
         let options = verify::Options {

@@ -1,10 +1,11 @@
 //! EB's sample as it stands: opened without writing to it, and known by its mark.
 
-use mkx_contract::guard::database::Mark;
+use mkx_contract::guard::database::{Mark, Origin, check_apart};
 use mkx_contract::{Failure, Result};
 use postgres::Client;
 
 use crate::endpoint::{Endpoint, cause};
+use crate::identity;
 
 /// What every session on EB that only reads starts with.
 const OPTIONS: &str = "-c default_transaction_read_only=on -c statement_timeout=0 \
@@ -19,16 +20,27 @@ pub fn open(endpoint: &Endpoint, site: &str) -> Result<(Client, Mark)> {
     opened(endpoint, site, OPTIONS)
 }
 
-/// Opens EB for the judge, which needs temporary tables and leaves nothing behind.
+/// Opens EB for the judge, which needs temporary tables and leaves nothing behind. Until the
+/// database is known to be a sample, and not `source`, the session is read only.
 ///
 /// # Errors
-/// As [`open`].
-pub fn open_for_judgement(endpoint: &Endpoint, site: &str) -> Result<(Client, Mark)> {
-    opened(
+/// As [`open`]; exit 5 where it is EA.
+pub fn open_for_judgement(
+    endpoint: &Endpoint,
+    site: &str,
+    source: Origin,
+) -> Result<(Client, Mark)> {
+    let (mut client, mark) = opened(
         endpoint,
         site,
-        "-c statement_timeout=0 -c standard_conforming_strings=on -c work_mem=32MB -c jit=off",
-    )
+        "-c default_transaction_read_only=on -c statement_timeout=0 \
+         -c standard_conforming_strings=on -c work_mem=32MB -c jit=off",
+    )?;
+    check_apart("judge", source, &identity::of(endpoint, &mut client)?)?;
+    client
+        .batch_execute("SET default_transaction_read_only = off")
+        .map_err(|error| endpoint.cannot("judge", &error))?;
+    Ok((client, mark))
 }
 
 fn opened(endpoint: &Endpoint, site: &str, options: &str) -> Result<(Client, Mark)> {

@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used)] // a test that fails says where
 
 use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::TcpListener;
+use std::time::Duration;
 
 use mkx_tests::fingerprint::{Fingerprint, fingerprint};
 use mkx_tests::postgres_server::PostgresServer;
@@ -206,6 +209,84 @@ fn a_mark_on_production_does_not_make_it_a_target() {
         &["run", "--from", &eb, "--to", &eb],
         "it is the database that the sample is read from",
     );
+}
+
+/// The comment of a database.
+fn comment(server: &PostgresServer) -> String {
+    let comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()";
+    let row = server.client(DATABASE).query_one(comment, &[]).unwrap();
+    row.get(0)
+}
+
+fn set_comment(server: &PostgresServer, comment: &str) {
+    server
+        .client(DATABASE)
+        .batch_execute(&format!("COMMENT ON DATABASE {DATABASE} IS '{comment}'"))
+        .unwrap();
+}
+
+/// As a dump of development with its comment does, restored over production.
+#[test]
+fn production_with_developments_mark_is_neither_reset_nor_judged() {
+    let site = shop::open();
+    shop::sample(&site, &["run", "--percent", "100"])
+        .run()
+        .expect_code(0);
+    let mark = comment(&site.eb);
+    let origin = "\"source\":{";
+    assert!(mark.contains(origin), "{mark}");
+    let of_an_earlier_version = format!("{}}}", mark.split(",\"source\":").next().unwrap());
+    let ea = site.ea.url_without_password("owner", DATABASE);
+    for mark in [&mark, &of_an_earlier_version] {
+        set_comment(&site.ea, mark);
+        for verb in ["reset", "verify"] {
+            check_refused(
+                &site,
+                &[verb, "--to", &ea],
+                "it is the database that the sample is read from",
+            );
+        }
+    }
+    // Development is reset without production where its mark tells them apart, else not.
+    set_comment(&site.eb, &of_an_earlier_version);
+    shop::sample(&site, &["reset"]).run().expect_code(0);
+    set_comment(&site.eb, &of_an_earlier_version);
+    site.ea.stop();
+    let finished = shop::sample(&site, &["reset"]).run().expect_code(5);
+    assert!(
+        finished.stderr.contains("does not tell it from production"),
+        "{}",
+        finished.stderr
+    );
+    set_comment(&site.eb, &mark);
+    shop::sample(&site, &["reset"]).run().expect_code(0);
+    site.ea.launch();
+}
+
+#[test]
+fn a_target_is_opened_read_only_before_it_is_known() {
+    let site = shop::open();
+    for verb in ["run", "reset", "verify"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (say, heard) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let (mut session, _) = listener.accept().unwrap();
+            let mut start = [0; 4096];
+            let length = session.read(&mut start).unwrap();
+            say.send(String::from_utf8_lossy(&start[..length]).into_owned())
+                .ok();
+        });
+        let url = format!("postgresql://owner@127.0.0.1:{port}/{DATABASE}?sslmode=disable");
+        shop::sample(&site, &[verb, "--to", &url])
+            .run()
+            .expect_code(4);
+        let start = heard.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert!(
+            start.contains("default_transaction_read_only=on"),
+            "{verb}: {start}"
+        );
+    }
 }
 
 #[test]

@@ -29,12 +29,29 @@ pub struct Identity {
 impl Identity {
     /// True where both are one database, by whatever way they were reached.
     pub fn is_same_database(&self, other: &Identity) -> bool {
-        self.system_identifier == other.system_identifier && self.oid == other.oid
+        self.origin() == other.origin()
+    }
+
+    /// What tells this database from every other.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            system_identifier: self.system_identifier,
+            oid: self.oid,
+        }
     }
 
     fn described(&self) -> String {
         format!("\"{}\" on {}", self.name, self.address)
     }
+}
+
+/// A database as its server knows it, however it is addressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The cluster's, as in [`Identity`].
+    pub system_identifier: i64,
+    /// The database's, as in [`Identity`].
+    pub oid: u32,
 }
 
 /// What we leave in the comment of every database that we build.
@@ -52,6 +69,9 @@ pub struct Mark {
     /// EA has changed since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_snapshot: Option<String>,
+    /// EA's database. A mark of an earlier version has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Origin>,
 }
 
 impl Mark {
@@ -75,11 +95,7 @@ impl Mark {
 pub fn check_target(site: &str, source: &Identity, target: &Identity) -> Result<()> {
     let refused =
         |cause: &str| Failure::refused(format!("cannot write to {}: {cause}", target.described()));
-    if source.is_same_database(target) {
-        return Err(refused("it is the database that the sample is read from").hint(
-            "pass the development database with --to, or name it in site.json under environments.eb.database",
-        ));
-    }
+    check_apart("write to", source.origin(), target)?;
     if target.in_recovery {
         return Err(refused("it is a standby, a copy of another server's data")
             .hint("name the development server's own database"));
@@ -98,6 +114,59 @@ pub fn check_target(site: &str, source: &Identity, target: &Identity) -> Result<
             target.name
         ))),
     }
+}
+
+/// Passes where `target` is not the database that `source` names; `doing` completes "cannot …".
+///
+/// # Errors
+/// Exit 5.
+pub fn check_apart(doing: &str, source: Origin, target: &Identity) -> Result<()> {
+    if source != target.origin() {
+        return Ok(());
+    }
+    Err(Failure::refused(format!(
+        "cannot {doing} {}: it is the database that the sample is read from",
+        target.described()
+    ))
+    .hint("pass the development database with --to, or name it in site.json under environments.eb.database"))
+}
+
+/// Passes where `target` holds a sample of the site, which may be given back. A mark can be copied
+/// (`pg_dump --create` does), so it alone is no proof: its origin must be another server's, or
+/// `source`, which asks EA who it is, gives another database; nothing, where there is none.
+///
+/// # Errors
+/// Exit 5, and nothing has been touched.
+pub fn check_reset(
+    site: &str,
+    target: &Identity,
+    source: impl FnOnce() -> Result<Option<Identity>>,
+) -> Result<()> {
+    let mark = target.mark.as_ref().filter(|mark| mark.site == site);
+    let Some(mark) = mark.filter(|_| !target.in_recovery) else {
+        return Err(Failure::refused(format!(
+            "cannot reset {}: it is not a sample of this site",
+            target.described()
+        ))
+        .hint("fill it first: mkx-sample run"));
+    };
+    if let Some(origin) = mark.source {
+        check_apart("reset", origin, target)?;
+        if origin.system_identifier != target.system_identifier {
+            return Ok(());
+        }
+    }
+    let source = source().map_err(|failure| {
+        Failure::refused(format!(
+            "cannot reset {}: its mark does not tell it from production's database, which does not say what it is: {}",
+            target.described(),
+            failure.message
+        ))
+        .hint("make production's database answer, or fill development anew: mkx-sample run")
+    })?;
+    source.map_or(Ok(()), |source| {
+        check_apart("reset", source.origin(), target)
+    })
 }
 
 /// Passes where `source` may be sampled: it is not itself a sample of ours.
@@ -138,7 +207,20 @@ mod tests {
             environment: Name::Eb,
             created_at: "2026-01-01T00:00:00Z".into(),
             source_snapshot: None,
+            source: None,
         })
+    }
+
+    fn sample_of(origin: Option<(i64, u32)>) -> Identity {
+        let mut target = database(2, 7);
+        target.mark = mark("makapix").map(|mark| Mark {
+            source: origin.map(|(system_identifier, oid)| Origin {
+                system_identifier,
+                oid,
+            }),
+            ..mark
+        });
+        target
     }
 
     #[track_caller]
@@ -171,6 +253,32 @@ mod tests {
     }
 
     #[test]
+    fn what_a_mark_tells_from_production_is_reset_without_asking_it() {
+        let unasked = || panic!("production was asked");
+        check_reset("makapix", &sample_of(Some((1, 7))), unasked).unwrap();
+        for (target, expected) in [
+            (sample_of(Some((2, 7))), "that the sample is read from"),
+            (database(2, 7), "it is not a sample of this site"),
+        ] {
+            let failure = check_reset("makapix", &target, unasked).unwrap_err();
+            assert_eq!(failure.kind.exit_code(), 5);
+            assert!(failure.message.contains(expected), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn a_mark_that_does_not_tell_is_reset_where_production_is_another_database() {
+        for origin in [None, Some((2, 9))] {
+            let check = |source| check_reset("makapix", &sample_of(origin), || source);
+            check(Ok(Some(database(2, 8)))).unwrap();
+            check(Ok(None)).unwrap();
+            for source in [Ok(Some(database(2, 7))), Err(Failure::peer("it is down"))] {
+                assert_eq!(check(source).unwrap_err().kind.exit_code(), 5);
+            }
+        }
+    }
+
+    #[test]
     fn a_sample_is_never_a_source() {
         let mut sample = database(1, 1);
         sample.mark = mark("makapix");
@@ -182,5 +290,7 @@ mod tests {
         assert_eq!(Mark::parse("the development database"), None);
         let ours = mark("makapix").unwrap();
         assert_eq!(Mark::parse(&ours.to_comment()), Some(ours));
+        let with_origin = sample_of(Some((1, 7))).mark.unwrap();
+        assert_eq!(Mark::parse(&with_origin.to_comment()), Some(with_origin));
     }
 }

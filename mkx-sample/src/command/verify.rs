@@ -11,7 +11,7 @@ use crate::endpoint::Endpoint;
 use crate::source::{Settings, Source};
 use crate::transform::Context;
 use crate::verify::{self, Moment, Options, Verification};
-use crate::{policy, sample};
+use crate::{identity, policy, sample};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,13 +54,14 @@ impl Verify {
         let policy = policy::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
         let (ea, eb) = (&site.environments.ea, &site.environments.eb);
         let target = Endpoint::of(eb, self.to.as_deref())?;
-        let (mut client, mark) = sample::open_for_judgement(&target, &site.name)?;
         // No pseudonym is made here, so there is no key.
         let settings = Settings {
             key: Secret::new(""),
             password_hash: Secret::new(""),
         };
         let mut source = Source::open(Endpoint::of(ea, self.from.as_deref())?, settings)?;
+        let origin = identity::of(&source.endpoint, &mut source.client)?.origin();
+        let (mut client, mark) = sample::open_for_judgement(&target, &site.name, origin)?;
         let catalog = Catalog::read(&mut source.client)?;
         let options = Options {
             percent: self.percent.unwrap_or(site.sample.percent),
