@@ -8,6 +8,7 @@ use std::io::Read;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use mkx_contract::lock::SiteLock;
 use mkx_tests::fingerprint::{Fingerprint, fingerprint};
 use mkx_tests::postgres_server::PostgresServer;
 use mkx_tests::shop;
@@ -308,6 +309,19 @@ fn a_database_that_only_has_the_name_of_a_leftover_is_kept() {
             .batch_execute(&format!("DROP DATABASE {name}"))
             .unwrap();
     }
+}
+
+#[test]
+fn two_changing_runs_exclude_each_other() {
+    let site = shop::open();
+    let held = SiteLock::take(&site.path("state"), "a colleague's run").unwrap();
+    for verb in ["run", "reset"] {
+        check_refused(&site, &[verb], "a colleague's run");
+    }
+    drop(held);
+    shop::sample(&site, &["run", "--percent", "100"])
+        .run()
+        .expect_code(0);
 }
 
 #[test]
