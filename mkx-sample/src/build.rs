@@ -82,7 +82,7 @@ impl Build<'_> {
         cluster.create(&build, self.privilege.database_owner(), &locale, self.mark)?;
         let version = u32::try_from(self.catalog.server_version / 10_000).unwrap_or(0);
         let (endpoint, snapshot) = (&self.source.endpoint, &self.source.snapshot);
-        let schema = Schema::dump(endpoint, snapshot, version, self.folder)?;
+        let schema = Schema::dump(endpoint, snapshot, version, self.folder, &self.mark.site)?;
         schema.restore(target, Part::Schemas, self.privilege.owner, 1)?;
         schema.restore(target, Part::Extensions, self.privilege.owner, 1)?;
         let mut client = self.session(target)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use duct::Expression;
-use mkx_contract::{Failure, Result, interrupt};
+use mkx_contract::{Failure, Result, Secret, interrupt};
 
 use crate::endpoint::Endpoint;
 
@@ -48,6 +48,7 @@ pub enum Part {
 pub struct Schema {
     folder: PathBuf,
     version: u32,
+    site: String,
 }
 
 impl Schema {
@@ -55,10 +56,17 @@ impl Schema {
     ///
     /// # Errors
     /// Exit 4 where `pg_dump` fails or is missing.
-    pub fn dump(source: &Endpoint, snapshot: &str, version: u32, folder: &Path) -> Result<Schema> {
+    pub fn dump(
+        source: &Endpoint,
+        snapshot: &str,
+        version: u32,
+        folder: &Path,
+        site: &str,
+    ) -> Result<Schema> {
         let schema = Schema {
             folder: folder.to_owned(),
             version,
+            site: site.to_owned(),
         };
         let url = source.program_url("-c default_transaction_read_only=on");
         let arguments = [
@@ -91,7 +99,7 @@ impl Schema {
     /// Exit 4 with what `pg_restore` says.
     pub fn restore(&self, target: &Endpoint, part: Part, role: &str, jobs: usize) -> Result<()> {
         let program = Program::new("pg_restore", target, self.version)?;
-        let place = Place::of(target, &self.folder, &self.archive())?;
+        let place = Place::of(target, &self.site, &self.folder, &self.archive())?;
         let contents = program.command(&[
             format!("--section={}", part.section()),
             "--list".into(),
@@ -211,7 +219,7 @@ fn cannot_use(path: &Path, error: &dyn std::fmt::Display) -> Failure {
 struct Program {
     name: &'static str,
     command: Vec<String>,
-    password: Option<String>,
+    password: Option<Secret>,
 }
 
 impl Program {
@@ -227,7 +235,7 @@ impl Program {
         Ok(Program {
             name,
             command,
-            password: endpoint.password.as_ref().map(|p| p.expose().to_owned()),
+            password: endpoint.program_password(),
         })
     }
 
@@ -235,7 +243,7 @@ impl Program {
         let all = self.command[1..].iter().chain(arguments);
         let command = duct::cmd(&self.command[0], all).stdin_null();
         match &self.password {
-            Some(password) => command.env("PGPASSWORD", password),
+            Some(password) => command.env("PGPASSWORD", password.expose()),
             None => command,
         }
     }
@@ -325,13 +333,16 @@ struct Place {
 }
 
 impl Place {
-    fn of(target: &Endpoint, folder: &Path, archive: &Path) -> Result<Place> {
+    /// Elsewhere, what a killed run of the site left goes.
+    fn of(target: &Endpoint, site: &str, folder: &Path, archive: &Path) -> Result<Place> {
         let mut place = Place {
             command: target.client_command.clone(),
             folder: folder.display().to_string(),
         };
         if place.is_elsewhere() {
-            place.folder = place.shell("mktemp --directory", None)?.trim().to_owned();
+            let ours = format!("\"${{TMPDIR:-/tmp}}\"/mkx-sample-{site}");
+            let make = format!("rm -rf {ours}.*; mktemp -d {ours}.XXXXXX");
+            place.folder = place.shell(&make, None)?.trim().to_owned();
             place.shell(
                 &format!("cat > {}/schema.dump", place.folder),
                 Some(archive),

@@ -189,6 +189,15 @@ fn servers_of_version_17_in_containers_are_sampled_judged_and_reset() {
         ea.folders(),
         eb.folders(),
     );
+    // A run that is killed while its programs work in there, and one that was killed long ago.
+    must(&["exec", &eb.name, "mkdir", "/tmp/mkx-sample-makapix.longago"]);
+    let mut running = sample(&site, &["run", "--percent", "10"]).spawn();
+    assert!(running.wait_for_stderr("phase schema"));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while eb.folders().contains("longago") || !eb.folders().contains("mkx-sample-makapix.") {
+        assert!(Instant::now() < deadline, "{}", running.stderr());
+    }
+    running.kill();
     for percent in ["10", "20"] {
         sample(&site, &["run", "--percent", percent])
             .run()

@@ -8,9 +8,9 @@ use mkx_tests::shop;
 use mkx_tests::site::{DATABASE, Site};
 use mkx_tests::tool::binary;
 use postgres::NoTls;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 fn run(site: &Site, arguments: &[&str]) -> Value {
@@ -224,6 +224,29 @@ fn reset_gives_the_pristine_sample_back_without_production() {
     site.ea.launch();
 }
 
+/// As in a container: no password file is there.
+#[test]
+fn programs_behind_a_command_have_the_password_of_the_password_file() {
+    let site = shop::open();
+    let mut document: Value =
+        serde_json::from_slice(&std::fs::read(site.document_path()).unwrap()).unwrap();
+    for environment in ["ea", "eb"] {
+        let database = &mut document["environments"][environment]["database"];
+        database["password"] = Value::Null;
+        database["client_command"] = json!(["env", "--unset=PGPASSFILE", "HOME=/nowhere"]);
+    }
+    std::fs::write(site.document_path(), document.to_string()).unwrap();
+    let passwords = site.path("passwords");
+    std::fs::write(&passwords, format!("*:*:*:*:{PASSWORD}\n")).unwrap();
+    let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&passwords, owner_only).unwrap();
+    shop::sample(&site, &["run", "--percent", "100"])
+        .env("PGPASSFILE", &passwords)
+        .env("TMPDIR", site.folder())
+        .run()
+        .expect_code(0);
+}
+
 #[test]
 fn without_an_untouched_copy_reset_says_what_to_do() {
     let site = shop::open();
@@ -294,16 +317,26 @@ fn a_name_of_63_bytes_is_no_trouble() {
     );
 }
 
+/// Set when dropped, also by a panic.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn rows_that_come_and_go_meanwhile_leave_no_orphan() {
     let site = shop::open();
     let is_over = AtomicBool::new(false);
+    let turns = AtomicU32::new(0);
     std::thread::scope(|scope| {
+        let over = Over(&is_over);
         scope.spawn(|| {
             let mut production = site.ea.client(DATABASE);
-            let mut turn = 0;
             while !is_over.load(Ordering::Relaxed) {
-                turn += 1;
+                let turn = turns.load(Ordering::Relaxed) + 1;
                 production
                     .batch_execute(&format!(
                         "DELETE FROM shop.\"Customer\" WHERE id = {turn} AND NOT EXISTS
@@ -313,10 +346,22 @@ fn rows_that_come_and_go_meanwhile_leave_no_orphan() {
                          INSERT INTO shop.orders (customer_id, state, total) SELECT id, 'new', 1 FROM c"
                     ))
                     .unwrap();
+                turns.store(turn, Ordering::Relaxed);
             }
         });
-        let report = run(&site, &[]);
-        is_over.store(true, Ordering::Relaxed);
+        let mut running = shop::sample(&site, &["run", "--percent", "100"]).spawn();
+        let mut turns_at = |phase: &str| {
+            assert!(running.wait_for_stderr(&format!("phase {phase}")));
+            turns.load(Ordering::Relaxed)
+        };
+        let (first, last) = (turns_at("copy"), turns_at("verify"));
+        assert!(
+            last > first + 1,
+            "nothing came or went while rows were copied"
+        );
+        let report = running.wait().expect_code(0).stdout;
+        drop(over);
+        let report: Value = serde_json::from_str(&report).unwrap();
         assert_eq!(report["verification"]["ok"], true);
     });
 }

@@ -164,18 +164,27 @@ impl Endpoint {
         if let Some(hostaddr) = parts.hostaddr {
             config.hostaddr(hostaddr);
         }
-        let password = self.password.clone().or_else(|| {
+        if let Some(password) = self.password_for(parts) {
+            config.password(password.expose());
+        }
+        config
+    }
+
+    fn password_for(&self, parts: &Address) -> Option<Secret> {
+        self.password.clone().or_else(|| {
             let variable = std::env::var("PGPASSWORD")
                 .ok()
                 .filter(|value| !value.is_empty());
             variable
                 .map(Secret::new)
                 .or_else(|| passfile::lookup(parts))
-        });
-        if let Some(password) = password {
-            config.password(password.expose());
-        }
-        config
+        })
+    }
+
+    /// The password that our own sessions have, for a client program: behind a command it sees
+    /// neither our password file nor the URL that the file has a line for.
+    pub fn program_password(&self) -> Option<Secret> {
+        self.password_for(&self.parts().ok()?)
     }
 
     fn connector(&self, parts: &Address) -> Result<tokio_postgres_rustls::MakeRustlsConnect> {
