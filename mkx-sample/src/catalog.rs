@@ -76,6 +76,8 @@ pub struct Column {
     pub type_name: String,
     /// `pg_type.typname` of the type, or of its base type for a domain: `varchar`, `_int4`.
     pub base_type: String,
+    /// True where that type is one of CREATE TYPE … AS ENUM.
+    pub is_enum: bool,
     /// The longest text it takes, for `varchar(n)` and `char(n)` (also as array elements).
     pub max_length: Option<u32>,
     /// False where it is NOT NULL.
@@ -172,7 +174,8 @@ SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
        COALESCE(base.typname, t.typname),
        CASE WHEN a.atttypid IN (1042, 1043, 1014, 1015) AND a.atttypmod > 4
             THEN a.atttypmod - 4 END,
-       NOT a.attnotnull, a.attgenerated <> '', a.attidentity <> ''
+       NOT a.attnotnull, a.attgenerated <> '', a.attidentity <> '',
+       COALESCE(base.typtype, t.typtype) = 'e'
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
@@ -247,6 +250,7 @@ impl Reader<'_> {
                 is_nullable: row.get(6),
                 is_generated: row.get(7),
                 is_identity: row.get(8),
+                is_enum: row.get(9),
             });
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! What the source holds: how many rows each table has, and which values its enum-like columns.
 //!
-//! Which columns are enum-like, the policy says or the statistics suggest; which values they have
-//! is read from the rows themselves, in the pass that counts them.
+//! Which columns are enum-like, the policy says or the rows show: the first of them rule most
+//! columns out, and the pass that counts all rows says which values the others have. The server's
+//! statistics have no say, since they lag behind what migrations and jobs do.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +21,10 @@ const MOST_VALUES: usize = 25;
 /// Numbers with more distinct values than this count something.
 const MOST_NUMBERS: usize = 8;
 
-/// Rows looked at where a table was never analysed.
+/// Values that are longer are prose.
+const LONGEST: usize = 40;
+
+/// The rows that rule out columns of many values; cheap to look at, whatever the table.
 const LOOKED_AT: usize = 10_000;
 
 /// A value as text; null is none.
@@ -83,27 +87,32 @@ pub fn in_order<T>(mut done: Vec<(usize, T)>, more: Vec<(usize, T)>) -> Vec<T> {
 }
 
 fn of_table(node: &Node, session: &mut Session) -> Result<Census> {
-    let columns = enum_like(node, session)?;
     let condition = match &node.policy.condition {
         Some(condition) => format!("{} IS TRUE", of_policy(condition)),
         None => "TRUE".into(),
     };
+    let columns = possible(node, &condition, session)?;
     let mut census = Census {
         rows: 0,
         values: columns
             .iter()
-            .map(|column| (column.clone(), BTreeSet::new()))
+            .map(|column| (column.name.clone(), BTreeSet::new()))
             .collect(),
     };
+    let mut coming = 0;
     let is_declared = node.policy.coverage.is_some();
     session.each(node, &values_sql(node, &columns, &condition), |row| {
         let comes: bool = row.get(1);
         let grouped: Option<i32> = row.get(2);
         match grouped.and_then(|at| usize::try_from(at).ok()) {
-            None => census.rows += u64::try_from(row.get::<_, i64>(0)).unwrap_or(0),
+            None => {
+                let rows = u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
+                census.rows += rows;
+                coming += if comes { rows } else { 0 };
+            }
             Some(at) if comes => {
                 let (_, values) = &mut census.values[at];
-                if is_declared || values.len() <= MOST_VALUES {
+                if is_declared || values.len() <= most_values(columns[at]) {
                     values.insert(row.get::<_, Option<&str>>(3).map(str::to_owned));
                 }
             }
@@ -111,20 +120,40 @@ fn of_table(node: &Node, session: &mut Session) -> Result<Census> {
         }
     })?;
     census.values.retain(|(name, values)| {
-        let most = node.table.column(name).map_or(0, most_values);
-        is_declared || values.len() <= most
+        let column = node.table.column(name);
+        is_declared || column.is_some_and(|column| is_enum_like(column, values, coming))
     });
     Ok(census)
+}
+
+/// Few values for the rows that have them, and short ones; a type of few values is always one.
+fn is_enum_like(column: &Column, values: &BTreeSet<Value>, rows: u64) -> bool {
+    let is_short = |value: &Value| value.as_ref().is_none_or(|value| value.len() <= LONGEST);
+    is_kind(column)
+        || values.len() <= most_values(column)
+            && 2 * values.len() as u64 <= rows
+            && values.iter().all(is_short)
+}
+
+/// A type that was made to tell kinds apart.
+fn is_kind(column: &Column) -> bool {
+    column.is_enum || column.base_type == "bool"
+}
+
+/// How many values an enum-like column of this type may have.
+fn most_values(column: &Column) -> usize {
+    match column.base_type.as_str() {
+        _ if column.is_enum => usize::MAX,
+        "int2" | "int4" | "int8" => MOST_NUMBERS,
+        _ => MOST_VALUES,
+    }
 }
 
 /// One pass over the table: a row of count and condition alone, and one for each value of each
 /// column with the column's place. Grouped by the values and not by their texts, which are made
 /// once a group; and column by column, since most rows differ in some of them.
-fn values_sql(node: &Node, columns: &[String], condition: &str) -> String {
-    let names: Vec<_> = columns
-        .iter()
-        .map(|column| format!("{ROW}.{}", sql::identifier(column)))
-        .collect();
+fn values_sql(node: &Node, columns: &[&Column], condition: &str) -> String {
+    let names: Vec<_> = columns.iter().map(|column| value_sql(column)).collect();
     let mut sets = vec!["(mkx_comes)".to_owned()];
     let (mut places, mut texts) = (String::new(), String::new());
     for (at, name) in names.iter().enumerate() {
@@ -146,39 +175,35 @@ fn values_sql(node: &Node, columns: &[String], condition: &str) -> String {
     )
 }
 
-/// How many values an enum of this type may have.
-fn most_values(column: &Column) -> usize {
-    if column.base_type.starts_with("int") {
-        MOST_NUMBERS
-    } else {
-        MOST_VALUES
+/// What tells values apart: texts that a collation or `citext` takes for equal are two values.
+fn value_sql(column: &Column) -> String {
+    let name = format!("{ROW}.{}", sql::identifier(&column.name));
+    match column.base_type.as_str() {
+        "text" | "varchar" | "bpchar" | "citext" => format!("({name}::text COLLATE \"C\")"),
+        _ => name,
     }
 }
 
-/// The columns of which every value must come.
-fn enum_like(node: &Node, session: &mut Session) -> Result<Vec<String>> {
+/// The columns of which every value may have to come: those that the policy names, or those that
+/// the first rows do not rule out.
+fn possible<'a>(
+    node: &Node<'a>,
+    condition: &str,
+    session: &mut Session,
+) -> Result<Vec<&'a Column>> {
     if matches!(node.extent, Extent::Complete | Extent::Empty) {
         return Ok(Vec::new());
     }
     if let Some(declared) = &node.policy.coverage {
-        return Ok(declared.clone());
+        let columns = declared.iter().filter_map(|name| node.table.column(name));
+        return Ok(columns.collect());
     }
-    let possible: Vec<&Column> = node
-        .table
-        .columns
-        .iter()
+    let columns = node.table.columns.iter();
+    let (mut possible, others): (Vec<_>, Vec<_>) = columns
         .filter(|column| may_be_enum(node, column))
-        .collect();
-    if possible.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut few = from_statistics(node, session)?;
-    if few.is_none() {
-        few = Some(from_rows(node, &possible, session)?);
-    }
-    let few = few.unwrap_or_default();
-    let names = possible.iter().map(|column| column.name.clone());
-    Ok(names.filter(|name| few.contains(name)).collect())
+        .partition(|column| is_kind(column));
+    possible.extend(not_ruled_out(node, &others, condition, session)?);
+    Ok(possible)
 }
 
 /// Kept as it is, no key, and of a type that enumerations have.
@@ -201,94 +226,42 @@ fn may_be_enum(node: &Node, column: &Column) -> bool {
     !is_key
         && !column.is_generated
         && node.policy.columns.get(&column.name) == Some(&Transform::Keep)
-        && !NEVER_ENUM.contains(&column.base_type.as_str())
-        && !column.base_type.starts_with('_')
+        && (is_kind(column) || OF_FEW_VALUES.contains(&column.base_type.as_str()))
 }
 
-const NEVER_ENUM: [&str; 22] = [
-    "bytea",
-    "json",
-    "jsonb",
-    "xml",
-    "date",
-    "time",
-    "timetz",
-    "timestamp",
-    "timestamptz",
-    "interval",
-    "float4",
-    "float8",
-    "numeric",
-    "money",
-    "inet",
-    "cidr",
-    "macaddr",
-    "uuid",
-    "tsvector",
-    "point",
-    "tid",
-    "hstore",
+/// Types of columns that enumerate something where they have few values.
+const OF_FEW_VALUES: [&str; 7] = [
+    "text", "varchar", "bpchar", "citext", "int2", "int4", "int8",
 ];
 
-/// Few values says the server; nothing where it never looked. A negative number of distinct values
-/// is a share of the rows, which says nothing of booleans and enums in a small table.
-fn from_statistics(node: &Node, session: &mut Session) -> Result<Option<Vec<String>>> {
-    let query = format!(
-        "SELECT s.attname::text, CASE WHEN t.typname = 'bool' OR t.typtype = 'e' THEN 0 \
-         WHEN s.avg_width > 40 OR s.n_distinct < -0.5 THEN NULL \
-         WHEN s.n_distinct >= 0 THEN s.n_distinct ELSE -s.n_distinct * {} END::float8 \
-         FROM pg_catalog.pg_stats s \
-         JOIN pg_catalog.pg_attribute a ON a.attrelid = {}::regclass \
-         AND a.attname = s.attname \
-         JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
-         WHERE s.schemaname = {} AND s.tablename = {} AND s.inherited = {}",
-        node.table.estimated_rows.max(0.0),
-        sql::literal(&node.table.name.sql()),
-        sql::literal(&node.table.name.schema),
-        sql::literal(&node.table.name.name),
-        node.table.is_partitioned
-    );
-    let mut is_analysed = false;
-    let mut names = Vec::new();
-    session.each(node, &query, |row| {
-        is_analysed = true;
-        let name: String = row.get(0);
-        let distinct: Option<f64> = row.get(1);
-        let most = node.table.column(&name).map_or(0, most_values);
-        if distinct.is_some_and(|distinct| distinct <= most as f64) {
-            names.push(name);
-        }
-    })?;
-    Ok(is_analysed.then_some(names))
-}
-
-/// Few values among the first rows.
-fn from_rows(node: &Node, possible: &[&Column], session: &mut Session) -> Result<Vec<String>> {
-    let inner: Vec<_> = possible
+/// Columns whose first rows have few values. Those rows have no more values than all, so none is
+/// ruled out that is enum-like.
+fn not_ruled_out<'a>(
+    node: &Node,
+    columns: &[&'a Column],
+    condition: &str,
+    session: &mut Session,
+) -> Result<Vec<&'a Column>> {
+    if columns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let counts: Vec<_> = columns
         .iter()
-        .map(|column| sql::identifier(&column.name))
+        .map(|column| format!("count(DISTINCT {})", value_sql(column)))
         .collect();
-    let counts: Vec<_> = inner
-        .iter()
-        .map(|name| format!("count(DISTINCT {name}), max(octet_length({name}::text))::bigint"))
-        .collect();
+    let names = columns.iter().map(|column| sql::identifier(&column.name));
     let query = format!(
-        "SELECT count(*), {} FROM (SELECT {} FROM {} LIMIT {LOOKED_AT}) AS looked_at",
+        "SELECT {} FROM (SELECT {} FROM {} AS {ROW} WHERE {condition} LIMIT {LOOKED_AT}) AS {ROW}",
         counts.join(", "),
-        inner.join(", "),
+        names.collect::<Vec<_>>().join(", "),
         node.table.from_sql()
     );
     let mut few = Vec::new();
     session.each(node, &query, |row| {
-        let rows: i64 = row.get(0);
-        for (at, column) in possible.iter().enumerate() {
-            let distinct: i64 = row.get(1 + 2 * at);
-            let width: Option<i64> = row.get(2 + 2 * at);
-            let is_few = distinct <= most_values(column) as i64
-                && (2 * distinct <= rows || column.base_type == "bool")
-                && width.unwrap_or(0) <= 40;
-            if is_few {
-                few.push(column.name.clone());
+        for (at, column) in columns.iter().enumerate() {
+            let distinct: i64 = row.get(at);
+            if usize::try_from(distinct).is_ok_and(|distinct| distinct <= most_values(column)) {
+                few.push(*column);
             }
         }
     })?;

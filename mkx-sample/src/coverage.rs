@@ -184,7 +184,7 @@ impl<'a> Table<'a> {
             let is_seen = format!("{} IS NOT DISTINCT FROM {name}::text", self.seen(column)?);
             asked.push(format!("({carries} AND {is_seen})"));
             ranks.push(format!(
-                "row_number() OVER (PARTITION BY {name}, {carries} AND {is_seen} ORDER BY {{cost}}, {identity}) AS mkx_{at}"
+                "row_number() OVER (PARTITION BY {name}::text, {carries} AND {is_seen} ORDER BY {{cost}}, {identity}) AS mkx_{at}"
             ));
             first.push(format!("({carries} AND {is_seen} AND {ROW}.mkx_{at} = 1)"));
             values.push(format!("{name}::text"));

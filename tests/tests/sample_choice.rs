@@ -1,4 +1,5 @@
-//! Which users are chosen: the rate, the strata, and samples inside larger samples.
+//! Which users are chosen: the rate, the strata, samples inside larger samples, and the rows that
+//! come besides so that every value of an enum-like column occurs.
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 use std::collections::BTreeSet;
@@ -8,7 +9,7 @@ use mkx_sample::choice::Choice;
 use mkx_sample::policy::Policy;
 use mkx_sample::selection::{Selection, select};
 use mkx_sample::transform::Context;
-use mkx_tests::postgres_server::PostgresServer;
+use mkx_tests::postgres_server::{Options, PostgresServer};
 use serde_json::json;
 
 #[path = "sample_closure/open.rs"]
@@ -30,7 +31,11 @@ struct World {
 
 impl World {
     fn new() -> World {
-        let server = PostgresServer::start();
+        // Statistics are as old as the data.
+        let server = PostgresServer::with(&Options {
+            settings: vec![("autovacuum".into(), "off".into())],
+            ..Options::default()
+        });
         server.create_database("ea");
         server.client("ea").batch_execute(DATA).unwrap();
         let keep = |names: &[&str]| -> serde_json::Map<_, _> {
@@ -157,4 +162,58 @@ fn a_table_that_comes_in_larger_part_than_allowed_stops_the_selection() {
         "{failure}"
     );
     assert!(failure.hint.unwrap().contains("max_share of posts"));
+}
+
+/// Columns that a migration brings, before anyone looked at them: two kinds of a type of few values,
+/// a number, a domain, a text that is often null, one of very many values and one that is prose.
+const MIGRATION: &str = "
+CREATE TYPE stage AS ENUM ('draft', 'shown', 'gone');
+CREATE DOMAIN licence AS varchar(20);
+ALTER TABLE posts ADD review boolean NOT NULL DEFAULT false, ADD stage stage NOT NULL DEFAULT 'shown',
+    ADD level integer NOT NULL DEFAULT 3, ADD licence licence NOT NULL DEFAULT 'CC0', ADD reason text,
+    ADD title text, ADD prose text;
+UPDATE posts SET title = 'Piece ' || id, prose = repeat('long ', 9) || id % 2;
+UPDATE posts SET review = true WHERE id = 7001;
+UPDATE posts SET stage = 'draft' WHERE id = 7002;
+UPDATE posts SET level = 9 WHERE id = 7003;
+UPDATE posts SET licence = 'GPL' WHERE id = 7004;
+UPDATE posts SET reason = 'reason ' || id % 20 WHERE id BETWEEN 7005 AND 7029;
+";
+
+#[test]
+fn every_value_of_a_column_without_statistics_comes() {
+    let mut world = World::new();
+    let mut client = world.server.client("ea");
+    client.batch_execute(MIGRATION).unwrap();
+    let kinds = ["review", "stage", "level", "licence", "reason"];
+    for column in kinds.iter().chain(&["title", "prose"]) {
+        let columns = &mut world.policy.tables["posts"].columns;
+        columns.insert(
+            (*column).to_owned(),
+            serde_json::from_value(json!("keep")).unwrap(),
+        );
+    }
+    for seed in ["a", "b", "c", "d"] {
+        let (selection, _) = world.try_select(&choice(1.0, seed, &[])).unwrap();
+        let posts = selection
+            .tables
+            .iter()
+            .find(|copy| copy.table.name == "posts");
+        let posts = posts.unwrap().selects.join(" UNION ALL ");
+        let missing = |column: &str| {
+            format!(
+                "SELECT count(*) FROM (SELECT {column}::text FROM posts EXCEPT SELECT {column}::text FROM ({posts}) came) missing"
+            )
+        };
+        for column in kinds {
+            let missing: i64 = client.query_one(&missing(column), &[]).unwrap().get(0);
+            assert_eq!(missing, 0, "{column}, seed {seed}");
+        }
+        let added: BTreeSet<&str> = selection
+            .coverage
+            .iter()
+            .map(|added| added.column.as_str())
+            .collect();
+        assert!(added.is_subset(&kinds.into()), "{added:?}");
+    }
 }

@@ -26,6 +26,7 @@ fn column(name: &str, type_name: &str) -> Column {
         is_nullable: false,
         is_generated: false,
         is_identity: false,
+        is_enum: false,
     }
 }
 

@@ -19,6 +19,7 @@ fn column(name: &str, base: &str, is_nullable: bool) -> Column {
         is_nullable,
         is_generated: name == "computed",
         is_identity: false,
+        is_enum: false,
     }
 }
 

@@ -15,6 +15,7 @@ fn column(name: &str, base: &str, max_length: Option<u32>, is_nullable: bool) ->
         is_nullable,
         is_generated: false,
         is_identity: false,
+        is_enum: false,
     }
 }
 
