@@ -305,6 +305,10 @@ fn what_production_changes_later_is_drift_and_no_fault() {
     assert_eq!(wrong, BTreeSet::new(), "{document:#}");
     assert_eq!(code, 0);
     assert_eq!(document["source_has_moved"], true);
+    // What is the same in every row is so whatever production did to it.
+    studio
+        .in_eb("UPDATE users SET roles = '[\"moderator\"]' WHERE id = (SELECT min(id) FROM users)");
+    assert!(verify(&studio).0.contains("hidden_values"));
     // A leak is no drift.
     studio.in_eb("UPDATE users SET bio = 'new7@new.org' WHERE id = (SELECT min(id) FROM users)");
     assert!(verify(&studio).0.contains("sensitive_anywhere"));

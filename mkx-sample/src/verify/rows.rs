@@ -277,6 +277,12 @@ fn compare(
         } else {
             wrong.drifted += 1;
         }
+        for (at, treated) in subject.columns.iter().enumerate() {
+            let is_null = treated.base == Promise::Null && treated.holds_in_any_row();
+            if is_null && there[at].is_some() {
+                *wrong.not_null.entry(at).or_default() += 1;
+            }
+        }
         return State::Unknown;
     };
     let telling = || (0..there.len()).filter(|&at| subject.columns[at].tells_stubs());
@@ -306,7 +312,7 @@ fn compare(
         match promise {
             Promise::Kept if ea == eb => {}
             Promise::Kept if treated.refers && (eb.is_none() || is_declared(subject, at)) => {}
-            _ if seen.changed => drifted = true,
+            _ if seen.changed && !treated.holds_in_any_row() => drifted = true,
             Promise::Kept => *wrong.kept.entry(at).or_default() += 1,
             Promise::Null if eb.is_some() => *wrong.not_null.entry(at).or_default() += 1,
             Promise::Same => {

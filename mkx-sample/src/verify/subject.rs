@@ -102,6 +102,14 @@ impl Treatment<'_> {
         }
     }
 
+    /// True where the promise is of EB alone and the same in all rows: whatever EA did meanwhile, it
+    /// is no excuse.
+    pub fn holds_in_any_row(&self) -> bool {
+        matches!(self.base, Promise::Null | Promise::Same)
+            && self.stub.is_none()
+            && self.variants.iter().all(Option::is_none)
+    }
+
     fn always_kept(&self) -> bool {
         self.base == Promise::Kept
             && self.stub.is_none_or(|stub| stub == Promise::Kept)
