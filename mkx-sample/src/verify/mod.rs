@@ -1,5 +1,5 @@
 //! An independent judge of a sample: it reads EA, EB and the policy, and trusts nothing that the
-//! run noted.
+//! run noted but the snapshot in EB's mark, which says what of EA may have changed since.
 //!
 //! EA is only read. What has to be joined across the two servers goes as digests, keyed for this
 //! one judgement, into temporary tables of EB's session; here it only passes through. EB's
