@@ -14,7 +14,7 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 export MKX_CACHE
 export PATH := $(PATH):/usr/sbin:$(MKX_CACHE)/bin
 
-.PHONY: help build release test demo bench fmt lint licences check install clean
+.PHONY: help build release test demo bench canaries fmt lint licences check install clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,11 @@ demo: ## watch a production environment become an anonymised development one
 bench: release ## measure against the tools people would use instead
 	scripts/setup --only tests >/dev/null
 	PATH="$(TARGET)/release:$$PATH" scripts/bench
+
+canaries: ## plant secrets in a production of 50,000 users, and look for them in the sample
+	scripts/setup --only tests >/dev/null
+	cargo build --workspace --release
+	MKX_TEST_USERS=50000 cargo test --release --package mkx-tests --test sample_canaries
 
 fmt: ## format the sources
 	cargo fmt --all

@@ -6,6 +6,7 @@ use mkx_tests::generate::canary::{canaries, found_in};
 use mkx_tests::postgres_server::PASSWORD;
 use mkx_tests::site::{DATABASE, Site, Size};
 use mkx_tests::tool::Tool;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -89,9 +90,38 @@ fn dump(site: &Site) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// Accounts in production; `make canaries` sets another number.
+fn users() -> u64 {
+    std::env::var("MKX_TEST_USERS").map_or(2_000, |number| {
+        number.parse().expect("MKX_TEST_USERS is a number")
+    })
+}
+
+/// The sample is a tenth of whom the policy takes, all its foreign keys hold, and the judge that
+/// is asked again says the same.
+fn is_a_tenth_and_whole(site: &Site, report: &Value) {
+    let roots = &report["roots"];
+    let number = |name: &str| roots[name].as_f64().expect("a number");
+    let expected = (number("eligible") / 10.0).round();
+    assert!((number("sampled") - expected).abs() <= 1.0, "{roots}");
+    let mut eb = site.eb.client(DATABASE);
+    let keys = "SELECT count(*), count(*) FILTER (WHERE convalidated) FROM pg_constraint \
+                WHERE contype = 'f' AND connamespace = 'public'::regnamespace";
+    let row = eb.query_one(keys, &[]).expect("development answers");
+    let (all, validated): (i64, i64) = (row.get(0), row.get(1));
+    assert!(all > 50 && all == validated, "{validated} of {all}");
+    let verified = Tool::new("mkx-sample")
+        .directory(site.folder())
+        .args(["verify"])
+        .run()
+        .expect_code(0);
+    assert_eq!(found_in(&verified.stdout), Vec::<&str>::new(), "by verify");
+    assert_eq!(found_in(&verified.stderr), Vec::<&str>::new(), "by verify");
+}
+
 #[test]
 fn no_canary_leaves_production() {
-    let site = makapix(400);
+    let site = makapix(users());
     let mut running = Tool::new("mkx-sample")
         .directory(site.folder())
         .args(["run"])
@@ -104,6 +134,10 @@ fn no_canary_leaves_production() {
     }
     let finished = running.wait().expect_code(0);
     assert_eq!(on_command_lines, BTreeSet::new());
+    is_a_tenth_and_whole(
+        &site,
+        &serde_json::from_str(&finished.stdout).expect("run prints a report"),
+    );
     let dumped = dump(&site);
     assert!(
         dumped.contains("COPY public.users"),
