@@ -6,14 +6,15 @@ use mkx_contract::{Answer, Failure, Result, voice};
 use mkx_tests::generate::Spec;
 use mkx_tests::postgres_server::PASSWORD;
 use mkx_tests::site::{DATABASE, Site, Size};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
 
 /// Run a command beside a throw-away Makapix: production full, development empty
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example:\n  makapix-world --users 500 -- bash\n\nThe command runs in the site's folder, with MKX_SITE set, and with EA_URL, EB_URL and\nPGPASSFILE for psql. Everything is removed when it ends."
+    after_help = "Example:\n  makapix-world --users 500 -- bash\n\nThe command runs in the site's folder, with MKX_SITE set, and with EA_URL, EB_URL and\nPGPASSFILE for psql. Everything is removed when it ends, and\nits exit code is ours."
 )]
 struct Arguments {
     /// Accounts in production
@@ -39,10 +40,19 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     voice::quiet(arguments.quiet);
-    mkx_contract::program::run("makapix-world", || run(&arguments))
+    let mut code = None;
+    let own = mkx_contract::program::run("makapix-world", || {
+        code = run(&arguments)?.code();
+        Ok(Answer::Yes)
+    });
+    // The site is gone by now; the command's own code tells more than a yes or a no.
+    match code.map(u8::try_from) {
+        Some(Ok(code)) if code > 0 => ExitCode::from(code),
+        _ => own,
+    }
 }
 
-fn run(arguments: &Arguments) -> Result<Answer> {
+fn run(arguments: &Arguments) -> Result<ExitStatus> {
     let size = Size {
         spec: Spec {
             canaries: arguments.canaries,
@@ -60,7 +70,7 @@ fn run(arguments: &Arguments) -> Result<Answer> {
 }
 
 /// The command gets our terminal, so Ctrl-C reaches it too; the site is removed when it ends.
-fn run_beside(site: &Site, command: &[String]) -> Result<Answer> {
+fn run_beside(site: &Site, command: &[String]) -> Result<ExitStatus> {
     let passwords = site.path("pgpass");
     write_password_file(&passwords)?;
     let status = Command::new(&command[0])
@@ -76,7 +86,13 @@ fn run_beside(site: &Site, command: &[String]) -> Result<Answer> {
         .status()
         .map_err(|error| Failure::usage(format!("cannot run {}: {error}", command[0])))?;
     mkx_contract::interrupt::check()?;
-    Ok(Answer::from(status.success()))
+    match status.signal() {
+        Some(signal) => Err(Failure::peer(format!(
+            "cannot finish {}: signal {signal} ended it",
+            command[0]
+        ))),
+        None => Ok(status),
+    }
 }
 
 fn write_password_file(path: &Path) -> Result<()> {
