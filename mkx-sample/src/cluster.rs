@@ -114,6 +114,14 @@ impl Cluster {
         )))
     }
 
+    /// The same server in a new session.
+    ///
+    /// # Errors
+    /// As [`Cluster::open`].
+    pub fn reopened(&self) -> Result<Cluster> {
+        Cluster::open(&self.live, &self.site)
+    }
+
     /// How a database of this server is reached.
     pub fn endpoint(&self, name: &str) -> Endpoint {
         self.live.with_database(name)
@@ -182,6 +190,21 @@ impl Cluster {
     pub fn has_live(&mut self) -> Result<bool> {
         let name = self.names.live.clone();
         Ok(self.find(&name)?.is_some())
+    }
+
+    /// The number that a database keeps whatever it is called.
+    ///
+    /// # Errors
+    /// Exit 4.
+    pub fn number(&mut self, name: &str) -> Result<Option<u32>> {
+        let row = self
+            .client
+            .query_opt(
+                "SELECT oid FROM pg_database WHERE datname = $1::text",
+                &[&name],
+            )
+            .map_err(|error| self.maintenance.cannot("look around from", &error))?;
+        Ok(row.map(|row| row.get(0)))
     }
 
     /// The mark of EB's own database, where it has one.

@@ -249,15 +249,7 @@ impl Run<'_> {
 
     /// From here on EB holds the new sample; what is left of the old one is no reason to fail.
     fn swap(&self, cluster: &mut Cluster, mark: &Mark) -> Result<()> {
-        if let Err(failure) = swap::swap(cluster, mark, self.is_pristine_kept) {
-            // The server may have gone after the commit and before it could say so.
-            let again = Cluster::open(&self.to, &self.site.name);
-            let mut again = again.map_err(|_| failure.clone())?;
-            if again.live_mark()?.as_ref() != Some(mark) {
-                return Err(failure);
-            }
-            *cluster = again;
-        }
+        swap::swap(cluster, mark, self.is_pristine_kept)?;
         if let Err(failure) = cluster.remove_leftovers() {
             voice::warn(format!("{failure}; the next run removes it"));
         }

@@ -5,7 +5,7 @@
 //! ended, the transaction fails and everything is as it was.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mkx_contract::guard::database::Mark;
 use mkx_contract::{Failure, Result};
@@ -14,6 +14,9 @@ use postgres::Client;
 use crate::cluster::Cluster;
 use crate::endpoint::{Endpoint, cause};
 use crate::sql::{identifier, literal};
+
+/// How long a server that went may take to come back and say what became of the swap.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A rename: from, to.
 type Rename<'a> = (&'a str, &'a str);
@@ -46,7 +49,70 @@ pub fn swap(cluster: &mut Cluster, mark: &Mark, with_pristine: bool) -> Result<(
     if with_pristine {
         renames.push((&names.next, &names.pristine));
     }
-    rename(cluster, &renames, comment.as_deref())
+    let built = cluster.number(&names.build)?;
+    let session = process(&mut cluster.client);
+    match rename(cluster, &renames, comment.as_deref()) {
+        Err(failure) => went_through(cluster, built, session, failure),
+        done => done,
+    }
+}
+
+/// The server's process for the session; nothing where it has gone.
+fn process(client: &mut Client) -> Option<i32> {
+    let row = client.query_one("SELECT pg_backend_pid()", &[]).ok()?;
+    Some(row.get(0))
+}
+
+/// The server or the way to it may have gone after the commit and before it was told: what bears
+/// EB's name says what happened, once the session that renamed is over.
+fn went_through(
+    cluster: &mut Cluster,
+    built: Option<u32>,
+    session: Option<i32>,
+    failure: Failure,
+) -> Result<()> {
+    if process(&mut cluster.client).is_some() {
+        return Err(failure); // it was told
+    }
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match looked_at_again(cluster, session) {
+            Ok(Some((now, again))) => {
+                *cluster = again;
+                return if now == built { Ok(()) } else { Err(failure) };
+            }
+            Err(_) | Ok(None) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            Err(_) | Ok(None) => {
+                return Err(Failure::peer(format!(
+                    "{}; whether it was swapped can not be told",
+                    failure.message
+                ))
+                .hint("it holds the old sample or the new one, whole: run it again"));
+            }
+        }
+    }
+}
+
+/// The number of the database with EB's name; nothing while the session that renamed goes on.
+fn looked_at_again(
+    cluster: &Cluster,
+    session: Option<i32>,
+) -> Result<Option<(Option<u32>, Cluster)>> {
+    let mut again = cluster.reopened()?;
+    let name = cluster.names.live.clone();
+    let goes_on = again
+        .client
+        .query_opt(
+            "SELECT FROM pg_stat_activity WHERE pid = $1 AND application_name = 'mkx-sample'",
+            &[&session],
+        )
+        .map_err(|error| again.maintenance.cannot("look around from", &error))?;
+    if goes_on.is_some() {
+        return Ok(None);
+    }
+    Ok(Some((again.number(&name)?, again)))
 }
 
 fn rename(cluster: &mut Cluster, renames: &[Rename], comment: Option<&str>) -> Result<()> {

@@ -181,20 +181,59 @@ fn ctrl_c_says_130_also_before_anything_is_changed() {
 #[test]
 fn a_server_that_restarts_leaves_eb_as_it_was() {
     let site = filled();
-    let before = eb(&site);
-    for server in [&site.ea, &site.eb] {
-        for phase in ["schema", "copy", "indexes"] {
+    let mut before = eb(&site);
+    let mut ends = Vec::new();
+    // Production is not needed any more when the sample has been judged.
+    for (server, phases) in [(&site.ea, &PHASES[1..6]), (&site.eb, &PHASES[1..7])] {
+        for phase in phases {
             let running = started(&site, phase);
             server.restart_immediate();
             let finished = running.wait();
-            // a phase that is over before the server went may not have missed it
-            if finished.code != 0 {
-                assert_eq!(finished.code, 4, "{}", finished.stderr);
-                assert_eq!(eb(&site), before, "restarted in phase {phase}");
+            ends.push((*phase, finished.code));
+            // A phase that was over before the server went may not have missed it.
+            if finished.code == 0 {
+                before = eb(&site);
+                continue;
             }
+            assert_eq!(finished.code, 4, "{}", finished.stderr);
+            assert_eq!(eb(&site), before, "restarted in phase {phase}");
         }
     }
+    let failed = ends.iter().filter(|(_, code)| *code == 4).count();
+    assert!(failed >= 8, "{ends:?}");
     check_next_run_succeeds(&site);
+}
+
+#[test]
+fn a_server_that_restarts_while_it_swaps_leaves_what_the_run_says() {
+    let site = filled();
+    for delay in [0, 10, 30] {
+        let old = eb(&site).0;
+        let running = started(&site, "swap");
+        std::thread::sleep(Duration::from_millis(delay));
+        site.eb.restart_immediate();
+        let finished = running.wait();
+        let is_swapped = eb(&site).0 != old;
+        let expected = if is_swapped { 0 } else { 4 };
+        assert_eq!(finished.code, expected, "{}", finished.stderr);
+    }
+    check_next_run_succeeds(&site);
+}
+
+#[test]
+fn a_swap_whose_success_is_never_heard_of_is_one() {
+    let site = filled();
+    for arguments in [vec!["run", "--percent", "100"], vec!["reset"]] {
+        let old = eb(&site).0;
+        let tunnel = Tunnel::losing_a_rename(site.eb.port());
+        let url = format!("postgresql://owner@127.0.0.1:{}/{DATABASE}", tunnel.port());
+        shop::sample(&site, &arguments)
+            .args(["--to", &url])
+            .run()
+            .expect_code(0);
+        assert!(tunnel.has_lost());
+        assert!(eb(&site).0 != old);
+    }
 }
 
 #[test]
