@@ -39,30 +39,30 @@ impl Choice {
                 .hint("--percent is above 0 and at most 100"),
         )
     }
+}
 
-    /// The policy with the caps that the command line asks for.
-    ///
-    /// # Errors
-    /// Exit 2 where the policy caps nothing.
-    pub fn apply_cap(&self, policy: &mut Policy) -> Result<()> {
-        let Some(newest) = self.cap else {
-            return Ok(());
-        };
-        let mut is_applied = false;
-        for cap in policy
-            .tables
-            .values_mut()
-            .filter_map(|table| table.cap.as_mut())
-        {
-            cap.newest = newest;
-            is_applied = true;
-        }
-        if is_applied {
-            return Ok(());
-        }
-        Err(Failure::usage("cannot cap anything: no table of the policy has a cap")
-            .hint("add \"cap\": {\"newest\": 100, \"per\": \"owner_id\", \"by\": \"created_at\"} to the table's policy"))
+/// Puts the command line's cap in the place of the policy's.
+///
+/// # Errors
+/// Exit 2 where the policy caps nothing.
+pub fn apply_cap(policy: &mut Policy, cap: Option<u64>) -> Result<()> {
+    let Some(newest) = cap else {
+        return Ok(());
+    };
+    let mut is_applied = false;
+    for cap in policy
+        .tables
+        .values_mut()
+        .filter_map(|table| table.cap.as_mut())
+    {
+        cap.newest = newest;
+        is_applied = true;
     }
+    if is_applied {
+        return Ok(());
+    }
+    Err(Failure::usage("cannot cap anything: no table of the policy has a cap")
+        .hint("add \"cap\": {\"newest\": 100, \"per\": \"owner_id\", \"by\": \"created_at\"} to the table's policy"))
 }
 
 /// What was chosen, before pins.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::build::{Build, Folder};
 use crate::catalog::Catalog;
-use crate::choice::Choice;
+use crate::choice::{Choice, apply_cap};
 use crate::cluster::Cluster;
 use crate::copy::CopiedTable;
 use crate::endpoint::Endpoint;
@@ -225,8 +225,10 @@ impl Run<'_> {
             hosts: hosts.into_iter().map(|(host, _)| host).collect(),
             moment: Moment::Same,
         };
+        let mut policy = self.policy.policy.clone();
+        apply_cap(&mut policy, self.choice.cap)?;
         let (source, catalog) = (&mut ready.source, &ready.catalog);
-        verify::judge(source, &mut client, catalog, self.policy, &options)
+        verify::judge(source, &mut client, catalog, &policy, &options)
     }
 
     fn put_in_place(

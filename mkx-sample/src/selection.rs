@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, TableName};
 use crate::census::{Census, Round, census, in_order};
-use crate::choice::{Choice, Chosen, choose};
+use crate::choice::{Choice, Chosen, apply_cap, choose};
 use crate::closure::{self, Graph, Session, Sets};
 use crate::coverage::cover;
 use crate::extract;
@@ -96,7 +96,7 @@ pub fn select(
 ) -> Result<Selection> {
     choice.check()?;
     let mut policy = policy.clone();
-    choice.apply_cap(&mut policy)?;
+    apply_cap(&mut policy, choice.cap)?;
     let graph = Graph::new(catalog, &policy)?;
     let mut beside = source.another_session()?;
     let client = &mut source.client;

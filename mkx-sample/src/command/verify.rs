@@ -7,6 +7,7 @@ use mkx_contract::arguments::Common;
 use mkx_contract::{Answer, Failure, Result, Secret, output, voice};
 
 use crate::catalog::Catalog;
+use crate::choice::apply_cap;
 use crate::endpoint::Endpoint;
 use crate::source::{Settings, Source};
 use crate::transform::Context;
@@ -45,13 +46,18 @@ pub struct Verify {
     /// A user who was pinned with `run --include`; may be repeated
     #[arg(long, value_name = "NAME")]
     include: Vec<String>,
+
+    /// The cap that `run --cap` was given [default: the policy's]
+    #[arg(long, value_name = "N")]
+    cap: Option<u64>,
 }
 
 impl Verify {
     /// Judges EB and prints the verification.
     pub fn run(&self, common: &Common) -> Result<Answer> {
         let site = common.site()?;
-        let policy = policy::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
+        let mut policy = policy::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
+        apply_cap(&mut policy, self.cap)?;
         let (ea, eb) = (&site.environments.ea, &site.environments.eb);
         let target = Endpoint::of(eb, self.to.as_deref())?;
         // No pseudonym is made here, so there is no key.
