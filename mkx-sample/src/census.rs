@@ -21,9 +21,6 @@ const MOST_VALUES: usize = 25;
 /// Numbers with more distinct values than this count something.
 const MOST_NUMBERS: usize = 8;
 
-/// Values that are longer are prose.
-const LONGEST: usize = 40;
-
 /// The rows that rule out columns of many values; cheap to look at, whatever the table.
 const LOOKED_AT: usize = 10_000;
 
@@ -126,13 +123,9 @@ fn of_table(node: &Node, session: &mut Session) -> Result<Census> {
     Ok(census)
 }
 
-/// Few values for the rows that have them, and short ones; a type of few values is always one.
+/// Few values for the rows that have them; a type of few values is always one.
 fn is_enum_like(column: &Column, values: &BTreeSet<Value>, rows: u64) -> bool {
-    let is_short = |value: &Value| value.as_ref().is_none_or(|value| value.len() <= LONGEST);
-    is_kind(column)
-        || values.len() <= most_values(column)
-            && 2 * values.len() as u64 <= rows
-            && values.iter().all(is_short)
+    is_kind(column) || values.len() <= most_values(column) && 2 * values.len() as u64 <= rows
 }
 
 /// A type that was made to tell kinds apart.

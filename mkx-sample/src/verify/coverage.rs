@@ -1,6 +1,7 @@
 //! Whether every value that EA has in an enum-like column occurs in EB.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use mkx_contract::Result;
 
@@ -10,14 +11,50 @@ use super::{Drift, Judge};
 use crate::policy::Otherwise;
 use crate::sql;
 
-/// Where the policy names no columns: what the statistics show to be enum-like.
-const ENUM_LIKE: &str = "
-SELECT s.attname::text FROM pg_stats s
-JOIN pg_attribute a ON a.attrelid = format('%I.%I', s.schemaname, s.tablename)::regclass AND a.attname = s.attname
-JOIN pg_type t ON t.oid = a.atttypid
-WHERE s.schemaname = $1 AND s.tablename = $2
-  AND (t.typname = 'bool' OR t.typtype = 'e'
-       OR t.typname IN ('varchar', 'text', 'bpchar') AND s.n_distinct BETWEEN 1 AND 8 AND s.avg_width < 32)";
+/// A column with more values than this is no enum.
+const MOST_VALUES: usize = 25;
+
+/// Numbers with more values than this count something.
+const MOST_NUMBERS: usize = 8;
+
+/// Rows that rule out columns of many values at a glance.
+const LOOKED_AT: u32 = 10_000;
+
+/// So many values of a column are read; the labels of an enum type or of a column that the policy
+/// names may be more than those of any other.
+const MOST_READ: u32 = 1_000;
+
+/// A column that enumerates something, as EA's own rows show.
+#[derive(Debug, Clone)]
+pub(super) struct Enumeration {
+    /// The column.
+    pub column: String,
+    /// Its values in rows that may come: true where one such row kept it unchanged.
+    values: BTreeMap<Option<String>, bool>,
+    /// Such rows.
+    rows: u64,
+    /// The policy names it, or its type is made to tell kinds apart.
+    is_given: bool,
+    most: usize,
+}
+
+impl Enumeration {
+    /// Few values for the rows that have them. Production that has moved had others when the sample
+    /// was taken, so a column at the edge is not held to what it is now.
+    fn is_one(&self, drift: Drift) -> bool {
+        let (most, rows_a_value) = match drift {
+            Drift::None => (self.most, 2),
+            _ => (self.most * 3 / 4, 4),
+        };
+        self.is_given
+            || self.values.len() <= most && rows_a_value * self.values.len() as u64 <= self.rows
+    }
+
+    /// Whether rows may have been added for its values, then or now.
+    fn may_be_one(&self) -> bool {
+        self.is_given || self.values.len() <= 2 * self.most
+    }
+}
 
 impl Judge<'_> {
     pub(super) fn coverage(&mut self) -> Result<Check> {
@@ -26,33 +63,27 @@ impl Judge<'_> {
             if !self.subjects[index].is_sampled() {
                 continue;
             }
-            for column in self.enum_like(index)? {
+            let drift = self.drift;
+            let enumerations = self.enumerations(index)?;
+            for found in enumerations.iter().filter(|found| found.is_one(drift)) {
                 let subject = &self.subjects[index];
-                let alias = subject.alias();
-                let value = subject.column(&column);
-                let from = subject.table.from_sql();
-                let ea = format!(
-                    "SELECT DISTINCT {value}::text FROM {from} WHERE {} AND {} AND {} AND NOT {} LIMIT 1000",
-                    subject.condition_sql(),
-                    self.not_dangling_sql(subject),
-                    kept_sql(subject, &column),
-                    match self.drift {
-                        Drift::Any => "false".into(),
-                        drift => drift.changed_sql(&alias),
-                    }
+                let column = &found.column;
+                let eb = format!(
+                    "SELECT DISTINCT {}::text FROM {}",
+                    subject.column(column),
+                    subject.table.from_sql()
                 );
-                let eb = format!("SELECT DISTINCT {value}::text FROM {from}");
                 let name = subject.name();
                 let there: BTreeSet<Option<String>> = self
                     .ask_target(&eb, &[])?
                     .iter()
                     .map(|row| row.get(0))
                     .collect();
-                let missing: Vec<Option<String>> = self
-                    .ask_source(&ea, &[])?
+                let missing: Vec<Option<String>> = found
+                    .values
                     .iter()
-                    .map(|row| row.get(0))
-                    .filter(|value| !there.contains(value))
+                    .filter(|(value, is_demanded)| **is_demanded && !there.contains(*value))
+                    .map(|(value, _)| value.clone())
                     .collect();
                 check.count("columns", 1);
                 if missing.is_empty() {
@@ -61,7 +92,7 @@ impl Judge<'_> {
                 if self.drift == Drift::Any {
                     check.count("drift", missing.len() as u64);
                 } else {
-                    check.find(&name, Some(&column), missing_values(&missing), 0);
+                    check.find(&name, Some(column), missing_values(&missing), 0);
                 }
             }
         }
@@ -91,32 +122,212 @@ impl Judge<'_> {
         conditions.join(" AND ")
     }
 
-    /// The enum-like columns of a table, as far as they are kept as they are.
+    /// Columns for whose values rows may have been added to EB.
     pub(super) fn enum_like(&mut self, index: usize) -> Result<Vec<String>> {
+        let enumerations = self.enumerations(index)?;
+        let columns = enumerations.iter().filter(|found| found.may_be_one());
+        Ok(columns.map(|found| found.column.clone()).collect())
+    }
+
+    /// The columns of few values that are kept as they are, read from EA's rows once.
+    fn enumerations(&mut self, index: usize) -> Result<Vec<Enumeration>> {
+        if let Some(known) = self.enumerations.get(&index) {
+            return Ok(known.clone());
+        }
+        let candidates = self.candidates(index);
+        let likely = self.likely(index, candidates)?;
+        let found = self.count_values(index, likely)?;
+        self.enumerations.insert(index, found.clone());
+        Ok(found)
+    }
+
+    /// Kept columns that the policy names; without such, those of a fitting type that are no key
+    /// and refer to none.
+    fn candidates(&self, index: usize) -> Vec<Enumeration> {
         let subject = &self.subjects[index];
-        let names = match &subject.policy.coverage {
-            Some(names) => names.clone(),
-            None => {
-                let (schema, table) = (
-                    subject.table.name.schema.clone(),
-                    subject.table.name.name.clone(),
-                );
-                self.ask_source(ENUM_LIKE, &[&schema, &table])?
-                    .iter()
-                    .map(|row| row.get(0))
-                    .collect()
-            }
+        let is_key = |name: &String| {
+            subject.table.primary_key.contains(name)
+                || (subject.table.primary_key.is_empty()
+                    && subject
+                        .table
+                        .unique_keys
+                        .iter()
+                        .any(|key| key.contains(name)))
+                || self.is_referred_to(subject, name)
         };
-        let subject = &self.subjects[index];
-        // What refers to a row is a key and no kind, unless the policy names it.
-        let is_named = subject.policy.coverage.is_some();
-        Ok(subject
+        let kept = subject
             .columns
             .iter()
-            .filter(|treated| treated.base == Promise::Kept && (is_named || !treated.refers))
-            .filter(|treated| names.contains(&treated.column.name))
-            .map(|treated| treated.column.name.clone())
+            .filter(|treated| treated.base == Promise::Kept);
+        kept.filter_map(|treated| {
+            let column = treated.column;
+            let is_kind = column.is_enum || column.base_type == "bool";
+            let is_given = match &subject.policy.coverage {
+                Some(names) if names.contains(&column.name) => true,
+                Some(_) => return None,
+                None if treated.refers || is_key(&column.name) => return None,
+                None => is_kind,
+            };
+            let most = match column.base_type.as_str() {
+                "int2" | "int4" | "int8" => MOST_NUMBERS,
+                "text" | "varchar" | "bpchar" | "citext" => MOST_VALUES,
+                _ if is_given => MOST_VALUES,
+                _ => return None,
+            };
+            Some(Enumeration {
+                column: column.name.clone(),
+                values: BTreeMap::new(),
+                rows: 0,
+                is_given,
+                most,
+            })
+        })
+        .collect()
+    }
+
+    fn is_referred_to(&self, subject: &Subject<'_>, column: &String) -> bool {
+        let by_key = |child: &Subject<'_>| {
+            let keys = &child.table.foreign_keys;
+            keys.iter()
+                .any(|key| key.parent == subject.table.name && key.parent_columns.contains(column))
+        };
+        let name = subject.name();
+        let without_key = |child: &Subject<'_>| {
+            let references = &child.policy.references;
+            references.iter().any(|to| {
+                &to.key == column
+                    && (to.table == name
+                        || self
+                            .catalog
+                            .table(&to.table)
+                            .is_some_and(|table| table.name == subject.table.name))
+            })
+        };
+        self.subjects
+            .iter()
+            .any(|child| by_key(child) || without_key(child))
+    }
+
+    /// Without those that the first rows show to have many values.
+    fn likely(&mut self, index: usize, candidates: Vec<Enumeration>) -> Result<Vec<Enumeration>> {
+        let (given, unclear): (Vec<_>, Vec<_>) = candidates
+            .into_iter()
+            .partition(|candidate| candidate.is_given);
+        if unclear.is_empty() {
+            return Ok(given);
+        }
+        let subject = &self.subjects[index];
+        let counts: Vec<_> = unclear
+            .iter()
+            .map(|candidate| {
+                let name = sql::identifier(&candidate.column);
+                format!("count(DISTINCT first_rows.{name}::text COLLATE \"C\")")
+            })
+            .collect();
+        let names: Vec<_> = unclear
+            .iter()
+            .map(|candidate| subject.column(&candidate.column))
+            .collect();
+        let sql = format!(
+            "SELECT {} FROM (SELECT {} FROM {} WHERE {} LIMIT {LOOKED_AT}) first_rows",
+            counts.join(", "),
+            names.join(", "),
+            subject.table.from_sql(),
+            subject.condition_sql()
+        );
+        let rows = self.ask_source(&sql, &[])?;
+        let few = unclear.into_iter().enumerate().filter(|(at, candidate)| {
+            let distinct: i64 = rows[0].get(*at);
+            usize::try_from(distinct).is_ok_and(|distinct| distinct <= 2 * candidate.most)
+        });
+        Ok(given
+            .into_iter()
+            .chain(few.map(|(_, candidate)| candidate))
             .collect())
+    }
+
+    /// One pass over EA's table: the values of each column, and which of them EB has to have.
+    fn count_values(
+        &mut self,
+        index: usize,
+        mut columns: Vec<Enumeration>,
+    ) -> Result<Vec<Enumeration>> {
+        if columns.is_empty() {
+            return Ok(columns);
+        }
+        let sql = self.values_sql(index, &columns);
+        for row in self.ask_source(&sql, &[])? {
+            let rows = super::count(&row, 2);
+            let Ok(at) = usize::try_from(row.get::<_, i32>(0)) else {
+                for column in &mut columns {
+                    column.rows = rows;
+                }
+                continue;
+            };
+            columns[at].values.insert(row.get(1), row.get(3));
+        }
+        Ok(columns)
+    }
+
+    fn values_sql(&self, index: usize, columns: &[Enumeration]) -> String {
+        let subject = &self.subjects[index];
+        let alias = subject.alias();
+        let changed = match self.drift {
+            Drift::Any => "false".into(),
+            drift => drift.changed_sql(&alias),
+        };
+        // Most columns are kept in the same rows, so there are few different conditions.
+        let mut conditions: Vec<String> = Vec::new();
+        let (mut inner, mut sets, mut places) = (String::new(), String::new(), String::new());
+        let (mut texts, mut demands) = (String::new(), String::new());
+        for (at, column) in columns.iter().enumerate() {
+            let kept = kept_sql(subject, &column.column);
+            let condition = conditions
+                .iter()
+                .position(|known| *known == kept)
+                .unwrap_or_else(|| {
+                    conditions.push(kept);
+                    conditions.len() - 1
+                });
+            let _ = write!(
+                inner,
+                ", {} AS mkx_value_{at}",
+                value_sql(subject, &column.column)
+            );
+            let _ = write!(sets, ", (mkx_value_{at})");
+            let is_it = format!(" WHEN GROUPING(mkx_value_{at}) = 0 THEN");
+            let _ = write!(places, "{is_it} {at}");
+            let _ = write!(texts, "{is_it} mkx_value_{at}::text");
+            let _ = write!(
+                demands,
+                "{is_it} bool_or(mkx_demanded AND mkx_kept_{condition})"
+            );
+        }
+        for (at, kept) in conditions.iter().enumerate() {
+            let _ = write!(inner, ", ({kept}) IS TRUE AS mkx_kept_{at}");
+        }
+        format!(
+            "SELECT place, value, rows, demanded FROM (SELECT *, row_number() OVER (PARTITION BY place) AS number \
+             FROM (SELECT CASE{places} ELSE -1 END AS place, CASE{texts} END AS value, \
+             count(*) AS rows, CASE{demands} END AS demanded \
+             FROM (SELECT ({} AND NOT {changed}) IS TRUE AS mkx_demanded{inner} FROM {} WHERE {}) mkx_rows \
+             GROUP BY GROUPING SETS ((){sets})) mkx_groups) mkx_numbered WHERE number <= {MOST_READ}",
+            self.not_dangling_sql(subject),
+            subject.table.from_sql(),
+            subject.condition_sql(),
+        )
+    }
+}
+
+/// What tells the values of a column apart. Texts that a collation or `citext` takes for equal are
+/// two; kinds and numbers are grouped faster as they are, and other types may not be comparable.
+fn value_sql(subject: &Subject<'_>, name: &str) -> String {
+    let value = subject.column(name);
+    let column = subject.table.column(name);
+    match column.map_or("", |column| column.base_type.as_str()) {
+        "bool" | "int2" | "int4" | "int8" => value,
+        _ if column.is_some_and(|column| column.is_enum) => value,
+        _ => format!("({value}::text COLLATE \"C\")"),
     }
 }
 

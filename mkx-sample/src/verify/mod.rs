@@ -17,6 +17,8 @@ mod sequences;
 mod subject;
 mod text;
 
+use std::collections::HashMap;
+
 use mkx_contract::{Failure, Result, interrupt};
 use postgres::types::ToSql;
 use postgres::{Client, IsolationLevel, Row, Transaction};
@@ -92,6 +94,7 @@ pub fn judge(
         subjects,
         drift,
         seed: seed()?,
+        enumerations: HashMap::new(),
     };
     let checks = judge.checks()?;
     let verification = Verification {
@@ -160,6 +163,8 @@ struct Judge<'a> {
     subjects: Vec<Subject<'a>>,
     drift: Drift,
     seed: i64,
+    /// By subject; read from EA once.
+    enumerations: HashMap<usize, Vec<coverage::Enumeration>>,
 }
 
 impl Judge<'_> {

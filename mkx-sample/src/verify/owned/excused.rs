@@ -126,6 +126,7 @@ impl Judge<'_> {
     }
 
     fn excuse_rare(&mut self, index: usize) -> Result<()> {
+        let enumerations = self.enum_like(index)?;
         let subject = &self.subjects[index];
         let (schema, table) = (
             subject.table.name.schema.clone(),
@@ -144,6 +145,7 @@ impl Judge<'_> {
             .collect();
         let subject = &self.subjects[index];
         names.extend(known);
+        names.extend(enumerations);
         names.sort();
         names.dedup();
         names.retain(|name| subject.table.column(name).is_some());

@@ -1,0 +1,67 @@
+//! The judge finds a value that is missing from an enum-like column, whatever the column's type and
+//! whether or not the server has statistics of it.
+
+#![allow(clippy::unwrap_used)] // a test that fails says where
+
+use mkx_tests::shop::sample;
+use mkx_tests::site::{DATABASE, Site};
+use serde_json::Value;
+
+/// 600 members; one alone carries the rare value of each column. `fresh` is a column that a migration
+/// added after the last look at the data, `score` has many values and `motto` is each member's own.
+const CLUB: &str = "
+CREATE DOMAIN shade AS varchar(20);
+CREATE TABLE member (id integer PRIMARY KEY, level integer, month text, tint shade, score integer, motto text)
+    WITH (autovacuum_enabled = false);
+INSERT INTO member SELECT id, id % 4, 'month ' || id % 11, 'red', id, 'motto ' || id FROM generate_series(1, 600) id;
+UPDATE member SET level = 9 WHERE id = 301;
+UPDATE member SET month = 'month 12' WHERE id = 302;
+UPDATE member SET tint = 'blue' WHERE id = 303;
+ANALYZE;
+ALTER TABLE member ADD fresh boolean NOT NULL DEFAULT false;
+UPDATE member SET fresh = true WHERE id = 304;
+";
+
+const POLICY: &str = r#"{
+  "record": "mkx.sample.policy/1",
+  "application": "club",
+  "root": { "table": "member", "name_column": "id", "activity": [] },
+  "tables": { "member": { "rows": "sampled", "columns": {
+    "id": "keep", "level": "keep", "month": "keep", "tint": "keep", "score": "keep", "motto": "keep",
+    "fresh": "keep"
+  } } }
+}"#;
+
+/// Where the check `coverage` found something.
+fn missing(site: &Site, code: i32) -> Vec<String> {
+    let finished = sample(site, &["verify"]).run().expect_code(code);
+    let document: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let checks = document["checks"].as_array().unwrap();
+    let coverage = checks.iter().find(|check| check["name"] == "coverage");
+    let findings = coverage.unwrap()["findings"].as_array().unwrap();
+    let object = |finding: &Value| finding["object"].as_str().unwrap().to_owned();
+    findings.iter().map(object).collect()
+}
+
+#[test]
+fn a_missing_value_is_found_in_every_kind_of_column() {
+    let site = Site::of_application(CLUB, "public", POLICY);
+    sample(&site, &["run"]).run().expect_code(0);
+    assert_eq!(missing(&site, 0), Vec::<String>::new());
+    let mut eb = site.eb.client(DATABASE);
+    for (column, rare, usual) in [
+        ("level", "9", "1"),
+        ("month", "'month 12'", "'month 2'"),
+        ("tint", "'blue'", "'red'"),
+        ("fresh", "true", "false"),
+    ] {
+        let write = |from: &str, to: &str| {
+            format!("UPDATE member SET {column} = {to} WHERE {column} = {from} RETURNING id")
+        };
+        let bearer: i32 = eb.query_one(&write(rare, usual), &[]).unwrap().get(0);
+        assert_eq!(missing(&site, 1), [column]);
+        let mend = format!("UPDATE member SET {column} = {rare} WHERE id = {bearer}");
+        eb.batch_execute(&mend).unwrap();
+    }
+    assert_eq!(missing(&site, 0), Vec::<String>::new());
+}
