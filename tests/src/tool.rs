@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 pub struct Tool {
     command: Command,
     stdin: Vec<u8>,
+    is_read: bool,
 }
 
 /// What a finished program left.
@@ -78,6 +79,7 @@ impl Tool {
         Tool {
             command,
             stdin: Vec::new(),
+            is_read: true,
         }
     }
 
@@ -119,6 +121,12 @@ impl Tool {
         self
     }
 
+    /// Its standard output is a pipe whose reader has gone away before it starts.
+    pub fn unread(mut self) -> Self {
+        self.is_read = false;
+        self
+    }
+
     /// Runs it to its end.
     pub fn run(self) -> Finished {
         self.spawn().wait()
@@ -126,10 +134,15 @@ impl Tool {
 
     /// Starts it.
     pub fn spawn(mut self) -> Running {
+        let stdout = if self.is_read {
+            Stdio::piped()
+        } else {
+            pipe_without_reader()
+        };
         let mut child = self
             .command
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .expect("a built program starts");
@@ -138,12 +151,29 @@ impl Tool {
         // a program may end without reading all of it
         std::thread::spawn(move || input.write_all(&bytes).ok());
         Running {
-            stdout: Listener::on(child.stdout.take()),
-            stderr: Listener::on(child.stderr.take()),
+            stdout: child
+                .stdout
+                .take()
+                .map_or_else(Listener::deaf, Listener::on),
+            stderr: child
+                .stderr
+                .take()
+                .map_or_else(Listener::deaf, Listener::on),
             child,
             peak_memory_bytes: 0,
         }
     }
+}
+
+/// The pipe to a program that has ended.
+fn pipe_without_reader() -> Stdio {
+    let mut reader = Command::new("true")
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("every system has true");
+    let writer = reader.stdin.take().expect("its standard input is a pipe");
+    reader.wait().expect("true ends");
+    writer.into()
 }
 
 /// What a stream said so far.
@@ -154,8 +184,14 @@ struct Listener {
 }
 
 impl Listener {
-    fn on(stream: Option<impl Read + Send + 'static>) -> Self {
-        let mut stream = stream.expect("it is a pipe");
+    fn deaf() -> Self {
+        Listener {
+            heard: Arc::default(),
+            thread: None,
+        }
+    }
+
+    fn on(mut stream: impl Read + Send + 'static) -> Self {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&heard);
         let thread = std::thread::spawn(move || {

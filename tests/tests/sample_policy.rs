@@ -187,26 +187,44 @@ fn sql_that_the_server_does_not_take_is_named_with_its_place() {
 }
 
 #[test]
-fn a_run_stops_before_any_row_is_read_when_a_column_is_not_classified() {
+fn a_run_stops_before_any_row_is_read_when_something_is_not_classified() {
     let site = Site::empty();
     let mut ea = site.ea.client(DATABASE);
     ea.batch_execute(SCHEMA).unwrap();
     site.ea.create_roles(DATABASE);
-    ea.batch_execute("ALTER TABLE posts ADD camera_serial text")
-        .unwrap();
     init(site.folder());
-    for verb in ["plan", "run"] {
-        let stopped = Tool::new("mkx-sample")
+    let stopped = |verb: &str, code: i32, said: &str| {
+        let arguments = Tool::new("mkx-sample")
             .directory(site.folder())
-            .args([verb])
-            .run()
-            .expect_code(3);
-        assert!(
-            stopped.stderr.contains("add \"camera_serial\": \"null\""),
-            "{}",
-            stopped.stderr
-        );
+            .args([verb]);
+        let stopped = arguments.run().expect_code(code);
+        assert!(stopped.stderr.contains(said), "{verb}: {}", stopped.stderr);
         assert_eq!(stopped.stdout, "");
+    };
+    // whoever reads a row fails otherwise
+    let reader = "ALL TABLES IN SCHEMA public FROM mkx_reader";
+    ea.batch_execute(&format!("REVOKE SELECT ON {reader}"))
+        .unwrap();
+    for verb in ["plan", "run"] {
+        stopped(verb, 3, "permission denied");
+    }
+    for (change, said, undo) in [
+        (
+            "ALTER TABLE posts ADD camera_serial text",
+            "add \"camera_serial\": \"null\"",
+            "ALTER TABLE posts DROP camera_serial",
+        ),
+        (
+            "CREATE TABLE pets (id uuid PRIMARY KEY, chip_token varchar(6))",
+            "\"pets\": {",
+            "DROP TABLE pets",
+        ),
+    ] {
+        ea.batch_execute(change).unwrap();
+        for verb in ["plan", "run"] {
+            stopped(verb, 3, said);
+        }
+        ea.batch_execute(undo).unwrap();
     }
 }
 

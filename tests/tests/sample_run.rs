@@ -381,3 +381,33 @@ fn the_development_password_is_in_a_file_for_its_owner_only() {
         assert!(!journal.contains(secret));
     }
 }
+
+#[test]
+fn a_terminal_shows_a_table_with_its_rows_and_bytes() {
+    let site = shop::open();
+    let sample = binary("mkx-sample");
+    let command = format!(
+        "stty cols 120; exec {} run --percent 100 --jobs 1 --no-pristine >report.json",
+        sample.display()
+    );
+    let shown = Command::new("timeout")
+        .args(["120", "script", "--quiet", "--return"])
+        .args(["--command", &command, "/dev/null"])
+        .current_dir(site.folder())
+        .env("TERM", "xterm")
+        .output()
+        .unwrap();
+    assert!(shown.status.success(), "{shown:?}");
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    // "shop.visits_2026   ██████   61,440 rows, 1.32 MiB"
+    let bar = shown
+        .split(['\r', '\n'])
+        .find(|line| line.contains("shop.visits") && line.contains(" rows, "));
+    let bar = bar.unwrap_or_else(|| panic!("no bar: {shown}"));
+    let (before, bytes) = bar.split_once(" rows, ").unwrap();
+    assert!(before.ends_with(|last: char| last.is_ascii_digit()));
+    assert!(
+        ["KiB", "MiB"].iter().any(|unit| bytes.contains(unit)),
+        "{bar}"
+    );
+}

@@ -134,3 +134,35 @@ fn a_whole_run_goes_over_tls_with_a_password_file() {
         .query_one("SELECT count(*) FROM shop.orders", &[]);
     assert_eq!(row.unwrap().get::<_, i64>(0), 6000);
 }
+
+#[test]
+fn production_is_dumped_over_tls() {
+    let site = shop::open();
+    let far = PostgresServer::with_tls();
+    far.create_database(DATABASE);
+    far.create_roles(DATABASE);
+    let mut client = far.client(DATABASE);
+    client
+        .batch_execute(include_str!("../shop/schema.sql"))
+        .unwrap();
+    client
+        .batch_execute(
+            "GRANT USAGE ON SCHEMA shop, \"odd Name\" TO mkx_reader;
+             GRANT SELECT ON ALL TABLES IN SCHEMA shop, \"odd Name\" TO mkx_reader;
+             GRANT SELECT ON ALL SEQUENCES IN SCHEMA shop, \"odd Name\" TO mkx_reader",
+        )
+        .unwrap();
+    let authority = far.authority().unwrap().display();
+    let url = format!(
+        "postgresql://mkx_reader@localhost:{}/{DATABASE}?sslmode=verify-full&sslrootcert={authority}",
+        far.port()
+    );
+    shop::sample(&site, &["run", "--percent", "100", "--from", &url])
+        // where libpq would look for an authority by itself
+        .env("HOME", site.folder())
+        .run()
+        .expect_code(0);
+    let rows = "SELECT count(*) FROM shop.orders";
+    let row = site.eb.client(DATABASE).query_one(rows, &[]).unwrap();
+    assert_eq!(row.get::<_, i64>(0), 6000);
+}
