@@ -315,6 +315,61 @@ fn what_production_changes_later_is_drift_and_no_fault() {
 }
 
 #[test]
+fn a_row_that_production_never_had_is_no_drift() {
+    let studio = Studio::make();
+    studio.in_ea("UPDATE posts SET title = 'Renamed' WHERE id = 1");
+    let make_up = "INSERT INTO users (id, handle, email, state) \
+                   VALUES (77777777, 'made-up', 'made-up@example.com', 'active')";
+    let rows = |document: &Value| {
+        let checks = document["checks"].as_array().expect("a list of checks");
+        let found = checks.iter().find(|check| check["name"] == "rows");
+        found.expect("a check of rows").clone()
+    };
+    studio.in_eb(make_up);
+    let (_, document, code) = verify(&studio);
+    assert_eq!(document["source_has_moved"], true);
+    let found = &rows(&document)["findings"];
+    assert_eq!(
+        found[0]["problem"], "rows with keys that EA never gave",
+        "{document:#}"
+    );
+    assert_eq!(
+        (&found[0]["table"], &found[0]["rows"]),
+        (&"users".into(), &1.into())
+    );
+    assert_eq!(code, 1);
+    // Its last post production may have deleted since.
+    studio.refill();
+    let mut eb = studio.eb.client("eb");
+    let last = eb.query_one("SELECT max(id) FROM posts", &[]);
+    let last: i32 = last.expect("development answers").get(0);
+    drop(eb);
+    studio.in_ea(&format!(
+        "DELETE FROM comments WHERE parent_id IN (SELECT id FROM comments WHERE post_id >= {last}); \
+         DELETE FROM comments WHERE post_id >= {last}; DELETE FROM posts WHERE id >= {last}"
+    ));
+    let (wrong, document, code) = verify(&studio);
+    assert_eq!((wrong, code), (BTreeSet::new(), 0), "{document:#}");
+    assert_eq!(rows(&document)["counts"]["vanished_posts"], 1);
+    // That most rows of a table are gone is no drift.
+    studio.in_ea("TRUNCATE comments");
+    studio.in_eb("INSERT INTO licenses SELECT -n, 'Made up' FROM generate_series(1, 30) n");
+    let (wrong, document, code) = verify(&studio);
+    let found = rows(&document)["findings"].to_string();
+    let is_bounded = |table: &str| found.contains(&format!("\"table\":\"{table}\""));
+    assert_eq!(
+        (
+            is_bounded("comments"),
+            is_bounded("licenses"),
+            wrong.contains("row_counts"),
+            code
+        ),
+        (true, true, true, 1),
+        "{document:#}"
+    );
+}
+
+#[test]
 fn the_judge_leaves_both_databases_as_they_were() {
     use mkx_tests::fingerprint::fingerprint;
     let studio = Studio::make();

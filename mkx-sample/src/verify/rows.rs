@@ -14,6 +14,15 @@ use crate::sql;
 
 const BATCH: i32 = 5000;
 
+/// So many rows of a table may be excused, or half of it where that is more: production deletes and
+/// changes old rows, but not most of them between a sample and its judgement.
+const EXCUSED_AT_LEAST: u64 = 20;
+
+/// True where `part` of `all` rows is more than what EA did since the sample explains.
+fn is_implausible(part: u64, all: u64) -> bool {
+    part > EXCUSED_AT_LEAST && part.saturating_mul(2) > all
+}
+
 /// What kind of row EB has; the numbers stand in the temporary table of states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -39,6 +48,8 @@ struct Seen {
 #[derive(Default)]
 struct Wrong {
     invented: u64,
+    never_was: u64,
+    vanished: u64,
     left_out: u64,
     kept: BTreeMap<usize, u64>,
     shown: BTreeMap<usize, u64>,
@@ -82,9 +93,13 @@ impl Judge<'_> {
         }
         let counted = rows.counts.get("rows").copied().unwrap_or(0);
         let values = hidden.counts.get("columns").copied().unwrap_or(0);
+        let vanished = match rows.counts.get("vanished") {
+            Some(vanished) => format!("; {vanished} are gone from it"),
+            None => String::new(),
+        };
         Ok((
             rows.conclude(format!(
-                "{counted} rows are EA's, and what is kept of them is unchanged"
+                "{counted} rows are EA's, and what is kept of them is unchanged{vanished}"
             )),
             hidden.conclude(format!(
                 "{values} hidden columns hold nothing of the same row in EA"
@@ -103,6 +118,10 @@ impl Judge<'_> {
         let statement = self.target.prepare(&questions.target).map_err(failed)?;
         let portal = self.target.bind(&statement, &[]).map_err(failed)?;
         let mut wrong = Wrong::default();
+        let highest = match self.drift {
+            Drift::None => None,
+            _ => self.highest_key(index)?,
+        };
         loop {
             let there = self.target.query_portal(&portal, BATCH).map_err(failed)?;
             if there.is_empty() {
@@ -122,14 +141,20 @@ impl Judge<'_> {
             for (number, row) in there.iter().enumerate() {
                 let key: Vec<String> = keys.iter().map(|column| column[number].clone()).collect();
                 let digests: Vec<Option<i64>> = row.get(2);
-                let state = compare(
-                    &self.subjects[index],
-                    &digests,
-                    seen.get(&key),
-                    self.drift,
-                    short,
-                    &mut wrong,
-                );
+                wrong.rows += 1;
+                let subject = &self.subjects[index];
+                let state = match seen.get(&key) {
+                    Some(seen) => compare(subject, &digests, seen, short, &mut wrong),
+                    None => {
+                        match highest {
+                            _ if self.drift == Drift::None => wrong.invented += 1,
+                            Some(highest) if is_above(&key, highest) => wrong.never_was += 1,
+                            _ => wrong.vanished += 1,
+                        }
+                        lonely(subject, &digests, &mut wrong);
+                        State::Unknown
+                    }
+                };
                 states.0.push(row.get(0));
                 states.1.push(row.get(1));
                 states.2.push(state as i32);
@@ -211,7 +236,7 @@ impl Judge<'_> {
                     let least = all.saturating_sub(changed);
                     let is_right = match self.drift {
                         Drift::None => there == all,
-                        _ => there >= least,
+                        _ => there >= least && !is_implausible(there.saturating_sub(all), there),
                     };
                     if !is_right {
                         let problem = format!("it has {there} rows, EA has {all}");
@@ -262,29 +287,28 @@ fn seen(row: &postgres::Row, keys: usize) -> (Vec<String>, Seen) {
     )
 }
 
+/// True where the only column of a key is above `highest`: no row of EA ever had it.
+fn is_above(key: &[String], highest: i64) -> bool {
+    matches!(key, [key] if key.parse::<i64>().is_ok_and(|key| key > highest))
+}
+
+/// A row that EA does not have keeps the promises that are of EB alone.
+fn lonely(subject: &Subject<'_>, there: &[Option<i64>], wrong: &mut Wrong) {
+    for (at, treated) in subject.columns.iter().enumerate() {
+        let is_null = treated.base == Promise::Null && treated.holds_in_any_row();
+        if is_null && there[at].is_some() {
+            *wrong.not_null.entry(at).or_default() += 1;
+        }
+    }
+}
+
 fn compare(
     subject: &Subject<'_>,
     there: &[Option<i64>],
-    seen: Option<&Seen>,
-    drift: Drift,
+    seen: &Seen,
     short: i64,
     wrong: &mut Wrong,
 ) -> State {
-    wrong.rows += 1;
-    let Some(seen) = seen else {
-        if drift == Drift::None {
-            wrong.invented += 1;
-        } else {
-            wrong.drifted += 1;
-        }
-        for (at, treated) in subject.columns.iter().enumerate() {
-            let is_null = treated.base == Promise::Null && treated.holds_in_any_row();
-            if is_null && there[at].is_some() {
-                *wrong.not_null.entry(at).or_default() += 1;
-            }
-        }
-        return State::Unknown;
-    };
     let telling = || (0..there.len()).filter(|&at| subject.columns[at].tells_stubs());
     let is_told = telling().any(|at| match subject.columns[at].base {
         Promise::Kept => there[at] != seen.digests[at],
@@ -349,7 +373,11 @@ fn report(subject: &Subject<'_>, wrong: &Wrong, rows: &mut Check, hidden: &mut C
     let name = subject.name();
     let column = |at: usize| Some(subject.columns[at].column.name.as_str());
     rows.count("rows", wrong.rows);
-    rows.count("drift", wrong.drifted);
+    rows.count("drift", wrong.drifted + wrong.vanished);
+    if wrong.vanished > 0 {
+        rows.count("vanished", wrong.vanished);
+        rows.count(&format!("vanished_{name}"), wrong.vanished);
+    }
     let hiding = subject
         .columns
         .iter()
@@ -357,6 +385,14 @@ fn report(subject: &Subject<'_>, wrong: &Wrong, rows: &mut Check, hidden: &mut C
     hidden.count("columns", hiding.count() as u64);
     if wrong.invented > 0 {
         rows.find(&name, None, "rows that EA does not have", wrong.invented);
+    }
+    if wrong.never_was > 0 {
+        let problem = "rows with keys that EA never gave";
+        rows.find(&name, None, problem, wrong.never_was);
+    }
+    if is_implausible(wrong.vanished, wrong.rows) {
+        let problem = "more rows are gone from EA than it deletes: take a new sample";
+        rows.find(&name, None, problem, wrong.vanished);
     }
     if wrong.left_out > 0 {
         let problem = "rows that the policy's condition leaves out";

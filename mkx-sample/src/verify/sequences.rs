@@ -67,6 +67,35 @@ impl Judge<'_> {
         Ok(check.conclude(format!("{sequences} sequences are ahead of what they fill")))
     }
 
+    /// The highest key that EA has given to a row of the table: of its sequence, or of the row that
+    /// has it where keys were written by hand. Nothing where no sequence fills the key alone, where
+    /// it counts down or starts again, or where the role may not read it.
+    pub(super) fn highest_key(&mut self, index: usize) -> Result<Option<i64>> {
+        let table = self.subjects[index].table;
+        let [key] = table.primary_key.as_slice() else {
+            return Ok(None);
+        };
+        let is_integer = table
+            .column(key)
+            .is_some_and(|column| matches!(column.base_type.as_str(), "int2" | "int4" | "int8"));
+        if !is_integer {
+            return Ok(None);
+        }
+        let (name, column) = (&table.name, sql::identifier(key));
+        let sql = format!(
+            "WITH sequences (sequence_schema, sequence, table_schema, table_name, column_name, goes_up) AS ({SEQUENCES}) \
+             SELECT CASE WHEN bool_and(q.last_value IS NOT NULL AND s.goes_up AND NOT q.cycle) \
+                         THEN greatest(max(q.last_value), (SELECT max({column})::bigint FROM {})) END \
+             FROM sequences s JOIN pg_sequences q \
+               ON q.schemaname = s.sequence_schema AND q.sequencename = s.sequence \
+             WHERE s.table_schema = $1 AND s.table_name = $2 AND s.column_name = $3 \
+             HAVING count(*) > 0",
+            name.sql()
+        );
+        let found = self.ask_source(&sql, &[&name.schema, &name.name, key])?;
+        Ok(found.first().and_then(|row| row.get(0)))
+    }
+
     /// A sequence that fills no column must not start again where EA's has moved on.
     fn unbound(&mut self, sequence: &TableName, check: &mut Check) -> Result<()> {
         let sql = format!("SELECT is_called FROM {}", sequence.sql());
