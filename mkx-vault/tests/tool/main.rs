@@ -7,6 +7,7 @@ mod crash;
 mod guard;
 mod hostile;
 mod manifest;
+mod power;
 mod prune;
 mod space;
 mod sync;
