@@ -221,10 +221,11 @@ impl Privilege<'_> {
         self.kept.database_owner.as_deref().unwrap_or(self.owner)
     }
 
-    /// Passes where the roles that the site names are there.
+    /// Passes where the roles that the site names are there, and this one can make the owners
+    /// owners.
     ///
     /// # Errors
-    /// Exit 3 with the role that is missing.
+    /// Exit 3 with the role that is missing, or that this one is not a member of.
     pub fn check_roles(&self, client: &mut Client, target: &Endpoint) -> Result<()> {
         let named = self.grants.iter().map(|grant| grant.role.as_str());
         for role in named.chain([self.owner]) {
@@ -239,6 +240,9 @@ impl Privilege<'_> {
                 ))
                 .hint(format!("CREATE ROLE {} LOGIN", identifier(role))));
             }
+        }
+        for owner in [self.owner, self.database_owner()] {
+            check_can_be(client, owner, target)?;
         }
         Ok(())
     }
@@ -426,6 +430,30 @@ fn keep(client: &mut Client, statement: &str) {
             cause(&error)
         ));
     }
+}
+
+/// Passes where the session may act as the owner, and give it what is made.
+fn check_can_be(client: &mut Client, owner: &str, target: &Endpoint) -> Result<()> {
+    // "SET" is a privilege of its own since PostgreSQL 16.
+    let row = client
+        .query_one(
+            "SELECT CASE WHEN current_setting('server_version_num')::int >= 160000
+                         THEN pg_has_role($1::text::name, 'SET')
+                         ELSE pg_has_role($1::text::name, 'MEMBER') END",
+            &[&owner],
+        )
+        .map_err(|error| target.cannot("read the roles of", &error))?;
+    if row.get(0) {
+        return Ok(());
+    }
+    let (owner_name, role) = (identifier(owner), identifier(&target.role()));
+    Err(Failure::input(format!(
+        "cannot make \"{owner}\" the owner in {} on {}: the role \"{}\" is not a member of it",
+        target.database(),
+        target.address(),
+        target.role()
+    ))
+    .hint(format!("GRANT {owner_name} TO {role}")))
 }
 
 #[cfg(test)]

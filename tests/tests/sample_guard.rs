@@ -337,3 +337,21 @@ fn a_password_among_the_arguments_is_refused_and_not_repeated() {
     assert!(finished.stderr.contains("must not hold the password"));
     assert!(!finished.stderr.contains("hunter2"));
 }
+
+#[test]
+fn an_owner_that_the_role_can_not_be_is_named_before_anything_is_made() {
+    let site = shop::open();
+    let document = site.document_path();
+    let mut described: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&document).unwrap()).unwrap();
+    described["environments"]["eb"]["database"]["owner"] = "keeper".into();
+    std::fs::write(&document, described.to_string()).unwrap();
+    let mut superuser = site.eb.client("postgres");
+    superuser.batch_execute("CREATE ROLE keeper").unwrap();
+    let before = (everything(&site.ea), everything(&site.eb));
+    let finished = shop::sample(&site, &["run"]).run().expect_code(3);
+    let said = &finished.stderr;
+    assert!(said.contains(r#"GRANT "keeper" TO "owner""#), "{said}");
+    assert!(!said.contains("phase clean"), "{said}");
+    assert!((everything(&site.ea), everything(&site.eb)) == before);
+}
