@@ -267,8 +267,14 @@ impl Cluster {
     /// Exit 4; exit 5 where it is not ours.
     pub fn remove(&mut self, name: &str) -> Result<()> {
         if self.is_ours(name)? {
-            let statement = format!("DROP DATABASE {} WITH (FORCE)", identifier(name));
-            self.execute(&statement, &format!("remove \"{name}\""))?;
+            let drop = format!("DROP DATABASE {}", identifier(name));
+            let forced = self.client.batch_execute(&format!("{drop} WITH (FORCE)"));
+            if forced.is_err() {
+                // FORCE stops at an autovacuum worker, unless the role may signal all; without
+                // it the server ends that worker by itself.
+                self.end_sessions(&[name])?;
+                self.execute(&drop, &format!("remove \"{name}\""))?;
+            }
         }
         Ok(())
     }

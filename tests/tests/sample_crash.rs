@@ -227,12 +227,19 @@ fn a_swap_whose_success_is_never_heard_of_is_one() {
         let old = eb(&site).0;
         let tunnel = Tunnel::losing_a_rename(site.eb.port());
         let url = format!("postgresql://owner@127.0.0.1:{}/{DATABASE}", tunnel.port());
-        shop::sample(&site, &arguments)
+        let finished = shop::sample(&site, &arguments)
             .args(["--to", &url])
             .run()
             .expect_code(0);
         assert!(tunnel.has_lost());
         assert!(eb(&site).0 != old);
+        let left = databases(&site);
+        assert_eq!(
+            left,
+            ["makapix", "makapix_mkx_pristine"],
+            "{}",
+            finished.stderr
+        );
     }
 }
 
@@ -282,5 +289,47 @@ fn a_full_disk_leaves_eb_as_it_was_and_room_is_enough_to_go_on() {
     site.eb.restart_on_small_disk(MEGABYTE);
     run(&site).run().expect_code(4);
     site.eb.enlarge_small_disk(200 * MEGABYTE);
+    check_next_run_succeeds(&site);
+}
+
+#[test]
+fn what_the_server_vacuums_is_removed_too() {
+    let site = shop::open();
+    let mut superuser = site.eb.client("postgres");
+    for statement in [
+        "ALTER SYSTEM SET autovacuum_naptime = '1s'",
+        "ALTER SYSTEM SET autovacuum_vacuum_cost_delay = '100ms'",
+        "ALTER SYSTEM SET autovacuum_vacuum_cost_limit = 1",
+        "ALTER SYSTEM SET autovacuum = on",
+        "SELECT pg_reload_conf()",
+        "CREATE DATABASE makapix_mkx_old OWNER owner CONNECTION LIMIT 7170936",
+    ] {
+        superuser.batch_execute(statement).unwrap();
+    }
+    for statement in [
+        "CREATE TABLE big AS SELECT g FROM generate_series(1, 200000) g",
+        "DELETE FROM big WHERE g % 2 = 0",
+    ] {
+        site.eb
+            .client("makapix_mkx_old")
+            .batch_execute(statement)
+            .unwrap();
+    }
+    let mut is_vacuumed = false;
+    for _ in 0..300 {
+        let worker = superuser
+            .query_opt(
+                "SELECT FROM pg_stat_activity WHERE datname = 'makapix_mkx_old'
+                   AND backend_type = 'autovacuum worker' AND query LIKE '%VACUUM%big%'",
+                &[],
+            )
+            .unwrap();
+        is_vacuumed = worker.is_some();
+        if is_vacuumed {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(is_vacuumed);
     check_next_run_succeeds(&site);
 }
