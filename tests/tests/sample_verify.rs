@@ -268,6 +268,20 @@ fn every_leak_is_found_by_its_check_and_never_shown() {
             "users.bio",
         ),
         (
+            format!(
+                "UPDATE users SET bio = 'at https://me:hunter2@files.org/x' WHERE id = {owner}"
+            ),
+            "url_secrets",
+            "users.bio",
+        ),
+        (
+            format!(
+                "UPDATE users SET bio = 'https://files.org/x?a=1&access_token=abc' WHERE id = {owner}"
+            ),
+            "url_secrets",
+            "users.bio",
+        ),
+        (
             format!("UPDATE users SET website = 'https://ea.test/u/1' WHERE id = {owner}"),
             "urls",
             "users.website",
@@ -312,6 +326,23 @@ fn what_production_changes_later_is_drift_and_no_fault() {
     // A leak is no drift.
     studio.in_eb("UPDATE users SET bio = 'new7@new.org' WHERE id = (SELECT min(id) FROM users)");
     assert!(verify(&studio).0.contains("sensitive_anywhere"));
+}
+
+/// A mark that names a moment before all rows would excuse any of them.
+#[test]
+fn a_mark_of_another_moment_excuses_nothing_at_all() {
+    let studio = Studio::make();
+    let mut eb = studio.eb.client("postgres");
+    let comment =
+        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'eb'";
+    let mark: String = eb.query_one(comment, &[]).expect("a mark").get(0);
+    let mut forged: Value = serde_json::from_str(&mark).expect("a mark is JSON");
+    forged["source_snapshot"] = "3:3:".into();
+    eb.batch_execute(&format!("COMMENT ON DATABASE eb IS '{forged}'"))
+        .expect("the mark is written");
+    let (wrong, document, code) = verify(&studio);
+    assert!(wrong.contains("rows"), "{document:#}");
+    assert_eq!(code, 1);
 }
 
 #[test]

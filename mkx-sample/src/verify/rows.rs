@@ -56,6 +56,8 @@ struct Wrong {
     not_null: BTreeMap<usize, u64>,
     constants: BTreeMap<(usize, Option<usize>, bool), HashSet<i64>>,
     drifted: u64,
+    /// Rows that EA may have changed since.
+    changed: u64,
     rows: u64,
 }
 
@@ -72,6 +74,7 @@ impl Judge<'_> {
         let mut rows = Check::new("rows");
         let mut hidden = Check::new("hidden_values");
         let short = self.short_digest()?;
+        let mut changed = 0;
         for index in 0..self.subjects.len() {
             self.in_target(&format!(
                 "CREATE TEMPORARY TABLE mkx_state_{index} (in_table oid, at tid, state integer)"
@@ -87,11 +90,20 @@ impl Judge<'_> {
             let wrong = self.match_table(index, short)?;
             let subject = &self.subjects[index];
             report(subject, &wrong, &mut rows, &mut hidden);
+            changed += wrong.changed;
             if subject.has_stubs() {
                 self.in_target(&format!("ANALYZE mkx_state_{index}"))?;
             }
         }
         let counted = rows.counts.get("rows").copied().unwrap_or(0);
+        if let Drift::Younger(_) = self.drift {
+            rows.count("changed_since", changed);
+            if is_beyond_judgement(changed, counted) {
+                let problem = "nearly all rows have changed in EA since the moment that EB's mark names; \
+                               take a new sample";
+                rows.find(self.policy.root.table.clone(), None, problem, changed);
+            }
+        }
         let values = hidden.counts.get("columns").copied().unwrap_or(0);
         let vanished = match rows.counts.get("vanished") {
             Some(vanished) => format!("; {vanished} are gone from it"),
@@ -249,6 +261,12 @@ impl Judge<'_> {
     }
 }
 
+/// Changed rows are excused much; where they are more than nine of ten, the mark is wrong or the
+/// sample too old, and an answer would say nothing.
+fn is_beyond_judgement(changed: u64, rows: u64) -> bool {
+    rows > 20 && changed > rows / 10 * 9
+}
+
 /// `unnest($1…) wanted (…) ON …`: the rows whose columns `columns` are given as arrays of text.
 pub fn wanted(subject: &Subject<'_>, columns: &[String]) -> String {
     let mut arrays = Vec::new();
@@ -322,6 +340,7 @@ fn compare(
         (false, _) if could_tell || subject.policy.stub.is_none() => State::Whole,
         (false, _) => State::Either,
     };
+    wrong.changed += u64::from(seen.changed);
     if !seen.allowed && !seen.changed {
         wrong.left_out += 1;
     }

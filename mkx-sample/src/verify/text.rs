@@ -1,5 +1,5 @@
-//! What is left inside texts: e-mail addresses and telephone numbers where they are scrubbed,
-//! EA's hosts where URLs are rewritten, members of JSON that do not stay.
+//! What is left inside texts: e-mail addresses, telephone numbers and URLs' secrets where they are
+//! scrubbed, EA's hosts where URLs are rewritten, members of JSON that do not stay.
 
 use mkx_contract::Result;
 
@@ -12,6 +12,11 @@ use crate::sql;
 const EMAIL: &str = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}";
 /// Only with a country's code: what else looks like a number may be one.
 const PHONE: &str = r"(?:^|[^0-9A-Za-z+])\+[1-9][0-9]{0,2}[ ()./-]*(?:[0-9][ ()./-]?){7,12}";
+
+/// A user and a password before a URL's host.
+const CREDENTIALS: &str = r"[a-z][a-z0-9+.-]*://[^[:space:]/?#@:]*:[^[:space:]/?#@]+@";
+/// A parameter that opens something and was not removed.
+const PARAMETER: &str = r"[?&;#]([a-z0-9_.-]*[_.-])?(token|apikey|password|passwd|pwd|secret|signature|session|otp)=(?!\[removed\])[^[:space:]&#]";
 
 impl Judge<'_> {
     pub(super) fn texts(&mut self) -> Result<Vec<Check>> {
@@ -45,6 +50,15 @@ impl Judge<'_> {
             &format!("strpos(VALUE, '+') > 0 AND VALUE ~ '{PHONE}'"),
             "rows hold a telephone number",
         )?;
+        let doors = self.search_texts(
+            Check::new("url_secrets"),
+            |transform| has_step(transform, |step| matches!(step, Transform::Scrub)),
+            &format!(
+                "(strpos(VALUE, '://') > 0 AND lower(VALUE) ~ '{CREDENTIALS}' \
+                 OR strpos(VALUE, '=') > 0 AND lower(VALUE) ~ '{PARAMETER}')"
+            ),
+            "rows hold a password or a token in a URL",
+        )?;
         let hosts: Vec<_> = self
             .options
             .hosts
@@ -54,6 +68,7 @@ impl Judge<'_> {
         let mut checks = vec![
             emails.conclude("scrubbed columns hold no e-mail address outside the reserved domain"),
             phones.conclude("scrubbed columns hold no telephone number"),
+            doors.conclude("scrubbed columns hold no password or token in a URL"),
         ];
         if !hosts.is_empty() {
             let pattern = format!("//([^/@[:space:]]*@)?({})(?![a-z0-9.-])", hosts.join("|"));
