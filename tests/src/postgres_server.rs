@@ -36,6 +36,8 @@ pub struct Options {
     pub fsync: bool,
     /// Whether it speaks TLS, with a certificate for `localhost` and 127.0.0.1.
     pub tls: bool,
+    /// The directory of its programs; none: those of the newest version on this machine.
+    pub programs: Option<PathBuf>,
     /// Further settings for `postgresql.conf`, as name and value.
     pub settings: Vec<(String, String)>,
 }
@@ -46,15 +48,33 @@ impl Default for Options {
             login: Login::Trust,
             fsync: false,
             tls: false,
+            programs: None,
             settings: Vec::new(),
         }
     }
+}
+
+/// The directory of a version's programs, for [`Options::programs`]; none where the registries have
+/// none for this processor.
+///
+/// # Panics
+///
+/// When `scripts/setup` would have brought them.
+pub fn programs_of(version: u32) -> Option<PathBuf> {
+    let found = cluster::of_version(version);
+    assert!(
+        found.is_some() || !cfg!(target_arch = "x86_64"),
+        "PostgreSQL {version} is not here: run scripts/setup"
+    );
+    found
 }
 
 /// A running private server.
 #[derive(Debug)]
 pub struct PostgresServer {
     directory: TempDir,
+    /// Where its programs were installed, and where its user may run them.
+    installed: PathBuf,
     binaries: PathBuf,
     port: u16,
     login: Login,
@@ -91,7 +111,8 @@ impl PostgresServer {
 
     /// Starts a server.
     pub fn with(options: &Options) -> Self {
-        let mut server = Self::prepare(options.login);
+        let programs = options.programs.clone().unwrap_or_else(cluster::newest);
+        let mut server = Self::prepare(options.login, programs);
         server.init(options);
         if options.tls {
             server.authority = Some(tls::install(&server));
@@ -102,21 +123,22 @@ impl PostgresServer {
 
     /// Makes a hot standby of this server and starts it.
     pub fn standby(&self) -> Self {
-        let mut standby = Self::prepare(self.login);
+        let mut standby = Self::prepare(self.login, self.installed.clone());
         standby.copy_of(self);
         standby.launch_first();
         standby
     }
 
-    fn prepare(login: Login) -> Self {
+    fn prepare(login: Login, installed: PathBuf) -> Self {
         let directory = tempfile::Builder::new()
             .prefix("mkx-postgres-")
             .tempdir()
             .expect("a temporary directory can be made");
         cluster::hand_over(directory.path());
         let mut server = PostgresServer {
+            binaries: cluster::within_reach(&installed, directory.path()),
+            installed,
             directory,
-            binaries: cluster::binaries(),
             port: free_port(),
             login,
             authority: None,

@@ -38,17 +38,26 @@ impl Site {
     /// Those of the generator.
     pub fn make(size: &Size, say: &(dyn Fn(&str) + Sync)) -> Result<Site> {
         let site = Self::empty();
+        site.fill(size, say)?;
+        Ok(site)
+    }
+
+    /// Fills production and its vault.
+    ///
+    /// # Errors
+    /// Those of the generator.
+    pub fn fill(&self, size: &Size, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
         say("production's database");
-        generate::load(&site.ea.url(DATABASE), &World::new(&size.spec), true, say)?;
-        site.ea.create_roles(DATABASE);
+        generate::load(&self.ea.url(DATABASE), &World::new(&size.spec), true, say)?;
+        self.ea.create_roles(DATABASE);
         say("production's vault");
         vault::write(
-            &site.ea.url(DATABASE),
-            &site.ea_vault(),
+            &self.ea.url(DATABASE),
+            &self.ea_vault(),
             size.max_files,
             say,
         )?;
-        Ok(site)
+        Ok(())
     }
 
     /// As `make` does, with the preset's policy beside the site document.
@@ -58,12 +67,21 @@ impl Site {
     #[track_caller]
     pub fn with_policy(size: &Size) -> Site {
         let site = Self::make(size, &|_| {}).expect("production is made");
+        site.bring_policy();
+        site
+    }
+
+    /// Puts the preset's policy beside the site document.
+    ///
+    /// # Panics
+    /// When it can not be written.
+    #[track_caller]
+    pub fn bring_policy(&self) {
         Tool::new("mkx-sample")
-            .directory(site.folder())
+            .directory(self.folder())
             .args(["policy", "init", "--preset", "makapix"])
             .run()
             .expect_code(0);
-        site
     }
 
     /// Production holds another application's schemas and rows, which the reader may see, and
@@ -74,7 +92,17 @@ impl Site {
     #[track_caller]
     pub fn of_application(schema: &str, schemas: &str, policy: &str) -> Site {
         let site = Self::empty();
-        let mut production = site.ea.client(DATABASE);
+        site.hold(schema, schemas, policy);
+        site
+    }
+
+    /// Makes of an empty site what [`Site::of_application`] makes.
+    ///
+    /// # Panics
+    /// When the server does not take the schema.
+    #[track_caller]
+    pub fn hold(&self, schema: &str, schemas: &str, policy: &str) {
+        let mut production = self.ea.client(DATABASE);
         let grants = format!(
             "GRANT USAGE ON SCHEMA {schemas} TO {reader};
              GRANT SELECT ON ALL TABLES IN SCHEMA {schemas} TO {reader};
@@ -86,23 +114,29 @@ impl Site {
                 panic!("cannot fill production: {:?}", error.as_db_error());
             }
         }
-        site.write("policy.json", policy);
-        site
+        self.write("policy.json", policy);
     }
 
     /// Both servers with empty databases, and empty vaults.
     pub fn empty() -> Site {
-        let options = Options {
+        Self::empty_with([None, None])
+    }
+
+    /// As `empty` does, with the programs in these directories for production's server and for
+    /// development's; none: the newest on this machine.
+    pub fn empty_with(programs: [Option<PathBuf>; 2]) -> Site {
+        let [ea, eb] = programs.map(|programs| Options {
             login: Login::Password,
+            programs,
             ..Options::default()
-        };
+        });
         let directory = tempfile::Builder::new()
             .prefix("mkx-site-")
             .tempdir()
             .expect("a temporary directory can be made");
         let site = Site {
-            ea: PostgresServer::with(&options),
-            eb: PostgresServer::with(&options),
+            ea: PostgresServer::with(&ea),
+            eb: PostgresServer::with(&eb),
             directory,
         };
         for server in [&site.ea, &site.eb] {

@@ -29,10 +29,11 @@ impl Loaded {
 /// Fills a database. With `schema` it is made first and must be empty; without, the tables are
 /// there already, and the role must be allowed to pause foreign keys (a superuser).
 pub fn load(url: &str, world: &World, schema: bool, say: &(dyn Fn(&str) + Sync)) -> Result<Loaded> {
-    let (tables, keys) = SCHEMA
+    let mut client = connect(url)?;
+    let made = schema_for(&mut client, say)?;
+    let (tables, keys) = made
         .split_once(AFTER_THE_DATA)
         .expect("the schema has two halves");
-    let mut client = connect(url)?;
     if schema {
         say("tables");
         run(&mut client, "make the tables", tables)?;
@@ -66,6 +67,22 @@ pub fn load(url: &str, world: &World, schema: bool, say: &(dyn Fn(&str) + Sync))
     let mut tables = done.into_inner().expect("no loader panicked");
     tables.sort_by_key(|(name, _)| TABLES.iter().position(|table| table.name == *name));
     Ok(Loaded { tables })
+}
+
+/// The schema, as far as the server has what it asks for: a PostgreSQL without its additional
+/// modules has no trigrams.
+fn schema_for(client: &mut Client, say: &(dyn Fn(&str) + Sync)) -> Result<String> {
+    let known = "SELECT FROM pg_available_extensions WHERE name = 'pg_trgm'";
+    let found = client.query_opt(known, &[]);
+    if found
+        .map_err(|error| failed("look for trigrams", &error))?
+        .is_some()
+    {
+        return Ok(SCHEMA.to_owned());
+    }
+    say("no trigrams: this server has no pg_trgm");
+    let lines = SCHEMA.lines().filter(|line| !line.contains("trgm"));
+    Ok(lines.flat_map(|line| [line, "\n"]).collect())
 }
 
 fn copy(client: &mut Client, world: &World, table: &Table, schema: bool) -> Result<u64> {

@@ -6,23 +6,22 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+/// Where Debian keeps the programs of each version.
+const DEBIAN: &str = "/usr/lib/postgresql";
+
 /// The programs of the newest PostgreSQL on this machine. `MKX_POSTGRES_BINARIES` names another
 /// directory.
-pub fn binaries() -> PathBuf {
+pub fn newest() -> PathBuf {
     if let Some(directory) = std::env::var_os("MKX_POSTGRES_BINARIES") {
         return directory.into();
     }
-    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir(DEBIAN)
         .into_iter()
         .flatten()
         .flatten()
         .filter_map(|entry| {
             let version = entry.file_name().to_str()?.parse().ok()?;
-            let directory = entry.path().join("bin");
-            directory
-                .join("initdb")
-                .is_file()
-                .then_some((version, directory))
+            with_server(entry.path().join("bin")).map(|directory| (version, directory))
         })
         .collect();
     versions.sort();
@@ -30,6 +29,46 @@ pub fn binaries() -> PathBuf {
         "PostgreSQL is not installed (no /usr/lib/postgresql/*/bin/initdb): run scripts/setup",
     );
     newest
+}
+
+/// The programs of a version, where they are: Debian's, else what scripts/setup keeps.
+pub fn of_version(version: u32) -> Option<PathBuf> {
+    let debian = Path::new(DEBIAN).join(version.to_string());
+    let kept = cache().map(|cache| cache.join(format!("postgresql-{version}")));
+    std::iter::once(debian)
+        .chain(kept)
+        .find_map(|installation| with_server(installation.join("bin")))
+}
+
+fn with_server(directory: PathBuf) -> Option<PathBuf> {
+    directory.join("initdb").is_file().then_some(directory)
+}
+
+fn cache() -> Option<PathBuf> {
+    let of = |name| std::env::var_os(name).map(PathBuf::from);
+    of("MKX_CACHE").or_else(|| {
+        let caches = of("XDG_CACHE_HOME").or_else(|| Some(of("HOME")?.join(".cache")));
+        Some(caches?.join("mkx"))
+    })
+}
+
+/// The programs where the server's user may run them: root's home is closed to it, then a copy of
+/// what they lie in (`bin`, and what they find beside it) goes into `directory`.
+pub fn within_reach(binaries: &Path, directory: &Path) -> PathBuf {
+    let initdb = binaries.join("initdb");
+    if attempt(command(Path::new("test")).arg("-x").arg(initdb)).is_ok() {
+        return binaries.to_owned();
+    }
+    let copy = directory.join("postgresql");
+    let installation = binaries.parent().expect("bin lies in a directory");
+    finish(
+        Command::new("cp")
+            .args(["--archive", "--"])
+            .arg(installation)
+            .arg(&copy),
+        "bring PostgreSQL's programs within reach of the user postgres",
+    );
+    copy.join("bin")
 }
 
 fn is_root() -> bool {

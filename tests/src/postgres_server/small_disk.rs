@@ -1,7 +1,7 @@
 //! A server whose databases lie on a disk that can be full.
 
 use super::PostgresServer;
-use super::cluster::{attempt, binaries};
+use super::cluster::attempt;
 use std::process::Command;
 
 /// Puts a tmpfs of `$1` bytes over the databases and starts the server, in a mount namespace that
@@ -25,7 +25,7 @@ impl PostgresServer {
         self.stop();
         let directory = self.directory.path().display().to_string();
         let size = self.bytes_of_databases() + free;
-        let programs = binaries().join("pg_ctl").display().to_string();
+        let programs = self.binaries.join("pg_ctl").display().to_string();
         let started = attempt(Command::new("unshare").args([
             "--mount",
             "--propagation",
