@@ -9,7 +9,7 @@ use postgres::Client;
 use crate::catalog::Catalog;
 use crate::cluster::{Cluster, Locale};
 use crate::copy::{CopiedTable, Copying};
-use crate::dump::{Part, Schema};
+use crate::dump::{Part, Programs, Schema};
 use crate::endpoint::Endpoint;
 use crate::grants::Privilege;
 use crate::progress::Phases;
@@ -32,6 +32,8 @@ pub struct Build<'a> {
     pub catalog: &'a Catalog,
     /// What to copy.
     pub selection: &'a Selection,
+    /// What dumps EA's schema and restores it.
+    pub programs: &'a Programs,
     /// Where EA's sequences stand.
     pub sequences: &'a [Sequence],
     /// Who owns what, and what others may do.
@@ -46,7 +48,7 @@ pub struct Build<'a> {
     pub watch: &'a Watch,
 }
 
-impl Build<'_> {
+impl<'a> Build<'a> {
     /// Builds the database, up to what must be true before it may be judged.
     ///
     /// # Errors
@@ -76,13 +78,13 @@ impl Build<'_> {
         Ok(client)
     }
 
-    fn schema(&mut self, cluster: &mut Cluster, target: &Endpoint) -> Result<Schema> {
+    fn schema(&mut self, cluster: &mut Cluster, target: &Endpoint) -> Result<Schema<'a>> {
         let locale = Locale::of(&mut self.source.client)?;
         let build = cluster.names.build.clone();
         cluster.create(&build, self.privilege.database_owner(), &locale, self.mark)?;
-        let version = u32::try_from(self.catalog.server_version / 10_000).unwrap_or(0);
         let (endpoint, snapshot) = (&self.source.endpoint, &self.source.snapshot);
-        let schema = Schema::dump(endpoint, snapshot, version, self.folder, &self.mark.site)?;
+        let site = &self.mark.site;
+        let schema = Schema::dump(endpoint, snapshot, self.programs, self.folder, site)?;
         schema.restore(target, Part::Schemas, self.privilege.owner, 1)?;
         schema.restore(target, Part::Extensions, self.privilege.owner, 1)?;
         let mut client = self.session(target)?;

@@ -7,6 +7,7 @@ use mkx_contract::{Failure, Result};
 use postgres::Client;
 
 use crate::endpoint::cause;
+use crate::release::Release;
 use crate::sql;
 
 /// A table's name. Its text form is the policy's: `users`, or `schema.name` outside `public`.
@@ -42,8 +43,8 @@ impl fmt::Display for TableName {
 /// All tables that hold rows of their own; partitions are left out, their root stands for them.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
-    /// `server_version_num`, for instance 170002.
-    pub server_version: i32,
+    /// The server's release.
+    pub release: Release,
     /// By name.
     pub tables: BTreeMap<TableName, Table>,
 }
@@ -145,9 +146,10 @@ impl Catalog {
     /// # Errors
     /// Exit 4.
     pub fn read(client: &mut Client) -> Result<Catalog> {
+        let release = Release::of(client).map_err(|error| cannot_read(&error))?;
         let mut reader = Reader { client };
         let mut catalog = Catalog {
-            server_version: reader.server_version()?,
+            release,
             tables: BTreeMap::new(),
         };
         for table in reader.tables()? {
@@ -208,16 +210,15 @@ struct Reader<'a> {
     client: &'a mut Client,
 }
 
+fn cannot_read(error: &postgres::Error) -> Failure {
+    Failure::peer(format!("cannot read the catalog: {}", cause(error)))
+}
+
 impl Reader<'_> {
     fn rows(&mut self, sql: &str) -> Result<Vec<postgres::Row>> {
         self.client
             .query(sql, &[])
-            .map_err(|error| Failure::peer(format!("cannot read the catalog: {}", cause(&error))))
-    }
-
-    fn server_version(&mut self) -> Result<i32> {
-        let rows = self.rows("SELECT current_setting('server_version_num')::integer")?;
-        Ok(rows[0].get(0))
+            .map_err(|error| cannot_read(&error))
     }
 
     fn tables(&mut self) -> Result<Vec<Table>> {

@@ -24,6 +24,7 @@ pub mod password;
 pub mod plan;
 pub mod policy;
 pub mod progress;
+pub mod release;
 pub mod report;
 pub mod reset;
 pub mod run;

@@ -14,6 +14,7 @@ use crate::catalog::Catalog;
 use crate::choice::{Choice, apply_cap};
 use crate::cluster::Cluster;
 use crate::copy::CopiedTable;
+use crate::dump::Programs;
 use crate::endpoint::Endpoint;
 use crate::grants::{Kept, Privilege};
 use crate::guard::{self, Target};
@@ -21,6 +22,7 @@ use crate::names::Names;
 use crate::password::{self, DevelopmentPassword};
 use crate::policy::{PolicyFile, check};
 use crate::progress::{Phases, milliseconds};
+use crate::release::Release;
 use crate::report::{Place, Report, Roots, Sampled};
 use crate::selection::{Selection, select};
 use crate::sequences::{self, Sequence};
@@ -57,6 +59,7 @@ pub struct Run<'a> {
 struct Ready {
     source: Source,
     catalog: Catalog,
+    programs: Programs,
     selection: Selection,
     sequences: Vec<Sequence>,
     kept: Kept,
@@ -145,6 +148,7 @@ impl Run<'_> {
         };
         let catalog = Catalog::read(&mut source.client)?;
         check::ensure(&mut source.client, &catalog, self.policy)?;
+        let programs = self.programs(&catalog, target)?;
         let sequences = sequences::read(&mut source.client, &self.from)?;
         let context = Context::new(self.site, &self.policy.email_domain);
         let selection = phases.run("select", || {
@@ -153,6 +157,7 @@ impl Run<'_> {
         Ok(Ready {
             source,
             catalog,
+            programs,
             selection,
             sequences,
             kept,
@@ -162,6 +167,18 @@ impl Run<'_> {
             snapshot_at,
             password,
         })
+    }
+
+    fn programs(&self, catalog: &Catalog, target: &mut Target) -> Result<Programs> {
+        let eb = Release::of(&mut target.cluster.client)
+            .map_err(|error| self.to.cannot("read the version of", &error))?;
+        if eb.major() < catalog.release.major() {
+            voice::warn(format!(
+                "development's server is PostgreSQL {eb}, older than production's {}: what only the newer one knows fails there",
+                catalog.release
+            ));
+        }
+        Programs::find(&self.from, &self.to, catalog.release, eb)
     }
 
     fn key(&self) -> Result<Secret> {
@@ -193,6 +210,7 @@ impl Run<'_> {
             source: &mut ready.source,
             catalog: &ready.catalog,
             selection: &ready.selection,
+            programs: &ready.programs,
             sequences: &ready.sequences,
             privilege: self.privilege(&ready.kept, &ready.owner),
             jobs: self.jobs,

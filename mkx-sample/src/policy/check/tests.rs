@@ -65,7 +65,7 @@ fn catalog() -> Catalog {
     );
     let kinds = table("kinds", vec![column("id", "int4", false)], &[]);
     Catalog {
-        server_version: 170_000,
+        release: crate::release::Release(170_000),
         tables: [users, posts, kinds]
             .into_iter()
             .map(|t| (t.name.clone(), t))

@@ -137,7 +137,7 @@ fn shop() -> Catalog {
         ),
     ];
     Catalog {
-        server_version: 170_000,
+        release: crate::release::Release(170_000),
         tables: tables
             .into_iter()
             .map(|table| (table.name.clone(), table))

@@ -1,17 +1,16 @@
 //! EA's schema to EB: `pg_dump --schema-only` in the run's own snapshot, and `pg_restore` of its
 //! sections. The archive is never parsed; what is left out is left out of the list of contents.
 
-use std::io::{Seek, Write};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod place;
+mod program;
 
-use duct::Expression;
-use mkx_contract::{Failure, Result, Secret, interrupt};
+use std::path::{Path, PathBuf};
+
+use mkx_contract::{Failure, Kind, Result};
 
 use crate::endpoint::Endpoint;
-
-/// Where Debian keeps the programs of each version.
-const VERSIONS: &str = "/usr/lib/postgresql";
+use place::Place;
+pub use program::Programs;
 
 /// What EB must not have: what would connect to other servers, and privileges, which are EB's own.
 const LEFT_OUT: [&str; 14] = [
@@ -45,27 +44,27 @@ pub enum Part {
 }
 
 /// The schema of EA, as an archive and a list for each part.
-pub struct Schema {
+pub struct Schema<'a> {
     folder: PathBuf,
-    version: u32,
+    programs: &'a Programs,
     site: String,
 }
 
-impl Schema {
+impl Schema<'_> {
     /// Dumps the schema into a folder, which must be there.
     ///
     /// # Errors
-    /// Exit 4 where `pg_dump` fails or is missing.
-    pub fn dump(
+    /// Exit 4 where `pg_dump` fails.
+    pub fn dump<'a>(
         source: &Endpoint,
         snapshot: &str,
-        version: u32,
+        programs: &'a Programs,
         folder: &Path,
         site: &str,
-    ) -> Result<Schema> {
+    ) -> Result<Schema<'a>> {
         let schema = Schema {
             folder: folder.to_owned(),
-            version,
+            programs,
             site: site.to_owned(),
         };
         let url = source.program_url("-c default_transaction_read_only=on");
@@ -83,7 +82,7 @@ impl Schema {
             "--no-password".into(),
             "--lock-wait-timeout=30s".into(),
         ];
-        let program = Program::new("pg_dump", source, version)?;
+        let program = &programs.dump;
         let dump = program.command(&arguments).stdout_path(schema.archive());
         program.run(dump, "read production's schema")?;
         Ok(schema)
@@ -98,7 +97,7 @@ impl Schema {
     /// # Errors
     /// Exit 4 with what `pg_restore` says.
     pub fn restore(&self, target: &Endpoint, part: Part, role: &str, jobs: usize) -> Result<()> {
-        let program = Program::new("pg_restore", target, self.version)?;
+        let program = &self.programs.restore;
         let place = Place::of(target, &self.site, &self.folder, &self.archive())?;
         let contents = program.command(&[
             format!("--section={}", part.section()),
@@ -115,9 +114,17 @@ impl Schema {
         for (wanted, jobs) in rounds(&wanted, jobs) {
             place.write("wanted", &wanted)?;
             let arguments = self.arguments(target, part, role, jobs, &place);
-            program.run(program.command(&arguments), part.doing())?;
+            let restored = program.restore(&arguments, part.doing());
+            restored.map_err(|failure| self.advised(failure))?;
         }
         Ok(())
+    }
+
+    fn advised(&self, failure: Failure) -> Failure {
+        match &self.programs.advice {
+            Some(advice) if failure.kind == Kind::Peer => failure.hint(advice),
+            _ => failure,
+        }
     }
 
     fn arguments(
@@ -139,7 +146,6 @@ impl Schema {
             "--no-privileges".into(),
             "--no-tablespaces".into(),
             "--no-password".into(),
-            "--exit-on-error".into(),
             format!("--jobs={jobs}"),
         ];
         if part != Part::Extensions {
@@ -213,206 +219,6 @@ fn rounds(wanted: &[&str], jobs: usize) -> Vec<(String, usize)> {
 
 fn cannot_use(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::peer(format!("cannot use {}: {error}", path.display()))
-}
-
-/// `pg_dump` or `pg_restore`, on the host or behind the environment's own command.
-struct Program {
-    name: &'static str,
-    command: Vec<String>,
-    password: Option<Secret>,
-}
-
-impl Program {
-    /// On the host, the oldest one that is not older than the server.
-    fn new(name: &'static str, endpoint: &Endpoint, version: u32) -> Result<Program> {
-        let mut command = endpoint.client_command.clone();
-        if command.is_empty() {
-            let path = on_the_host(Path::new(VERSIONS), name, version);
-            command.push(path.unwrap_or_else(|| name.into()));
-        } else {
-            command.push(name.into());
-        }
-        Ok(Program {
-            name,
-            command,
-            password: endpoint.program_password(),
-        })
-    }
-
-    fn command(&self, arguments: &[String]) -> Expression {
-        let all = self.command[1..].iter().chain(arguments);
-        let command = duct::cmd(&self.command[0], all).stdin_null();
-        match &self.password {
-            Some(password) => command.env("PGPASSWORD", password.expose()),
-            None => command,
-        }
-    }
-
-    fn run(&self, command: Expression, doing: &str) -> Result<()> {
-        let cannot = |cause: &dyn std::fmt::Display| {
-            Failure::peer(format!("cannot {doing}: {}: {cause}", self.name))
-        };
-        let handle = command
-            .stderr_capture()
-            .stdout_capture()
-            .unchecked()
-            .start()
-            .map_err(|error| {
-                cannot(&error).hint(format!(
-                    "install PostgreSQL's client programs, or name a command for {} as client_command in site.json",
-                    self.name
-                ))
-            })?;
-        loop {
-            if interrupt::arrived() {
-                let _ = handle.kill();
-                return Err(Failure::interrupted());
-            }
-            let waited = handle.wait_timeout(Duration::from_millis(50));
-            match waited.map_err(|error| cannot(&error))? {
-                Some(output) if output.status.success() => return Ok(()),
-                Some(output) => {
-                    return Err(cannot(&first_error(&String::from_utf8_lossy(
-                        &output.stderr,
-                    ))));
-                }
-                None => {}
-            }
-        }
-    }
-}
-
-/// The line that says what is wrong, without the program's name, and with the detail or hint if
-/// any.
-fn first_error(text: &str) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    let at = lines
-        .iter()
-        .position(|line| line.contains("error:"))
-        .unwrap_or(0);
-    let Some(line) = lines.get(at) else {
-        return "it failed without a word".into();
-    };
-    let mut message = line
-        .split_once("error: ")
-        .map_or(*line, |(_, rest)| rest)
-        .to_owned();
-    if let Some(more) = lines.get(at + 1).and_then(|line| {
-        line.strip_prefix("DETAIL:")
-            .or_else(|| line.strip_prefix("HINT:"))
-    }) {
-        message.push_str(&format!(" ({})", more.trim()));
-    }
-    message
-}
-
-/// The program of the oldest version that is not older than the server.
-fn on_the_host(versions: &Path, name: &str, version: u32) -> Option<String> {
-    let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir(versions)
-        .ok()?
-        .flatten()
-        .filter_map(|entry| {
-            let major: u32 = entry.file_name().to_str()?.parse().ok()?;
-            let program = entry.path().join("bin").join(name);
-            (major >= version && program.is_file()).then_some((major, program))
-        })
-        .collect();
-    found.sort();
-    let (_, program) = found.into_iter().next()?;
-    Some(program.display().to_string())
-}
-
-/// Where `pg_restore` finds its files: the run's folder, or a folder of the container that it
-/// runs in.
-struct Place {
-    command: Vec<String>,
-    folder: String,
-}
-
-impl Place {
-    /// Elsewhere, what a killed run of the site left goes.
-    fn of(target: &Endpoint, site: &str, folder: &Path, archive: &Path) -> Result<Place> {
-        let mut place = Place {
-            command: target.client_command.clone(),
-            folder: folder.display().to_string(),
-        };
-        if place.is_elsewhere() {
-            let ours = format!("\"${{TMPDIR:-/tmp}}\"/mkx-sample-{site}");
-            let make = format!("rm -rf {ours}.*; mktemp -d {ours}.XXXXXX");
-            place.folder = place.shell(&make, None)?.trim().to_owned();
-            place.shell(
-                &format!("cat > {}/schema.dump", place.folder),
-                Some(archive),
-            )?;
-        }
-        Ok(place)
-    }
-
-    fn is_elsewhere(&self) -> bool {
-        !self.command.is_empty()
-    }
-
-    fn path(&self, name: &str) -> String {
-        format!("{}/{name}", self.folder)
-    }
-
-    fn write(&self, name: &str, text: &str) -> Result<()> {
-        if !self.is_elsewhere() {
-            let path = PathBuf::from(self.path(name));
-            return std::fs::write(&path, text).map_err(|error| cannot_use(&path, &error));
-        }
-        let mut file = tempfile::tempfile().map_err(|error| cannot_use(Path::new(name), &error))?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.rewind())
-            .map_err(|error| cannot_use(Path::new(name), &error))?;
-        let shell = self
-            .sh(&format!("cat > {}", self.path(name)))
-            .stdin_file(file);
-        self.answer(shell).map(drop)
-    }
-
-    fn sh(&self, script: &str) -> Expression {
-        let arguments = self.command[1..].iter().map(String::as_str);
-        duct::cmd(&self.command[0], arguments.chain(["sh", "-c", script]))
-    }
-
-    fn shell(&self, script: &str, stdin: Option<&Path>) -> Result<String> {
-        let shell = self.sh(script);
-        self.answer(match stdin {
-            Some(path) => shell.stdin_path(path),
-            None => shell.stdin_null(),
-        })
-    }
-
-    fn answer(&self, shell: Expression) -> Result<String> {
-        let output = shell
-            .stdout_capture()
-            .stderr_capture()
-            .unchecked()
-            .run()
-            .map_err(|error| {
-                Failure::peer(format!("cannot run {}: {error}", self.command.join(" ")))
-            })?;
-        if !output.status.success() {
-            let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(Failure::peer(format!(
-                "cannot run {}: {words}",
-                self.command.join(" ")
-            )));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if self.is_elsewhere() && self.folder.starts_with('/') {
-            let _ = self.shell(&format!("rm -r {}", self.folder), None);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -491,28 +297,5 @@ mod tests {
             [(line(index) + &line(foreign), 4)]
         );
         assert_eq!(rounds(&[], 4), []);
-    }
-
-    #[test]
-    fn the_programs_own_words_are_kept_short() {
-        let text = "pg_restore: while PROCESSING TOC:\npg_restore: from TOC entry 3; x\n\
-                    pg_restore: error: could not execute query: ERROR:  no\nDETAIL:  because\n";
-        assert_eq!(
-            first_error(text),
-            "could not execute query: ERROR:  no (because)"
-        );
-    }
-
-    #[test]
-    fn the_oldest_program_that_knows_the_server_is_taken() {
-        let folder = tempfile::tempdir().unwrap();
-        for version in ["15", "16", "17", "odd"] {
-            let bin = folder.path().join(version).join("bin");
-            std::fs::create_dir_all(&bin).unwrap();
-            std::fs::write(bin.join("pg_dump"), "").unwrap();
-        }
-        let found = on_the_host(folder.path(), "pg_dump", 16).unwrap();
-        assert!(found.ends_with("/16/bin/pg_dump"));
-        assert_eq!(on_the_host(folder.path(), "pg_dump", 18), None);
     }
 }
