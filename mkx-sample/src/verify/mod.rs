@@ -28,6 +28,7 @@ pub use record::{Check, Finding, Verification};
 use crate::catalog::{Catalog, TableName};
 use crate::endpoint::cause;
 use crate::policy::Policy;
+use crate::release::Release;
 use crate::source::Source;
 use subject::Subject;
 
@@ -203,6 +204,10 @@ impl Judge<'_> {
         self.target
             .query(sql, values)
             .map_err(|error| refused("EB", &error))
+    }
+
+    fn target_release(&mut self) -> Result<Release> {
+        Release::of(&mut self.target).map_err(|error| refused("EB", &error))
     }
 
     /// Runs statements in EB's session; they touch temporary tables only.
