@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mkx_tests::fingerprint::fingerprint;
-use mkx_tests::postgres_server::PASSWORD;
+use mkx_tests::postgres_server::{PASSWORD, programs_of};
 use mkx_tests::shop::sample;
 use mkx_tests::site::{DATABASE, Site};
 use postgres::{Client, NoTls};
@@ -72,6 +72,22 @@ impl Image {
         image
     }
 
+    /// A container with the programs that sees the host's own servers.
+    fn beside_the_host(&self) -> Container {
+        let name = format!("{}-tools", self.0);
+        must(&[
+            "run",
+            "--detach",
+            "--network=host",
+            "--name",
+            &name,
+            &self.0,
+            "sleep",
+            "600",
+        ]);
+        Container { name, port: 0 }
+    }
+
     fn start(&self, environment: &str) -> Container {
         let mut container = Container {
             name: format!("{}-{environment}", self.0),
@@ -106,6 +122,17 @@ impl Image {
 }
 
 impl Container {
+    fn command(&self) -> [&str; 6] {
+        [
+            "docker",
+            "exec",
+            "--interactive",
+            "--env",
+            "PGPASSWORD",
+            &self.name,
+        ]
+    }
+
     fn client(&self) -> Client {
         let url = format!(
             "postgresql://postgres:{PASSWORD}@127.0.0.1:{}/{DATABASE}",
@@ -132,14 +159,7 @@ impl Container {
             self.port
         ));
         database["client_url"] = json!(format!("postgresql://{role}@127.0.0.1:5432/{DATABASE}"));
-        database["client_command"] = json!([
-            "docker",
-            "exec",
-            "--interactive",
-            "--env",
-            "PGPASSWORD",
-            self.name
-        ]);
+        database["client_command"] = json!(self.command());
     }
 
     fn folders(&self) -> String {
@@ -148,19 +168,17 @@ impl Container {
 }
 
 #[test]
-fn servers_of_version_17_in_containers_are_sampled_judged_and_reset() {
+fn servers_and_programs_of_version_17_in_containers_sample_judge_and_reset() {
     let image = Image::build();
     let (ea, eb) = (image.start("ea"), image.start("eb"));
+    sample_between_containers(&ea, &eb);
+    sample_across_versions(&ea, &eb, &image.beside_the_host());
+}
+
+fn sample_between_containers(ea: &Container, eb: &Container) {
     let site = Site::empty();
     let mut production = ea.client();
-    production
-        .batch_execute(include_str!("../depot/schema.sql"))
-        .unwrap();
-    production
-        .batch_execute(&format!(
-            "CREATE ROLE mkx_reader LOGIN PASSWORD '{PASSWORD}'; GRANT pg_read_all_data TO mkx_reader"
-        ))
-        .unwrap();
+    fill(&mut production);
     eb.client()
         .batch_execute(&format!(
             "CREATE ROLE owner LOGIN CREATEDB PASSWORD '{PASSWORD}'; ALTER DATABASE {DATABASE} OWNER TO owner;
@@ -172,17 +190,11 @@ fn servers_of_version_17_in_containers_are_sampled_judged_and_reset() {
         .unwrap()
         .get(0);
     assert_eq!(&version[..2], "17");
-    let mut document: Value =
-        serde_json::from_slice(&std::fs::read(site.document_path()).unwrap()).unwrap();
-    for (name, role, container) in [("ea", "mkx_reader", &ea), ("eb", "owner", &eb)] {
-        container.describe(role, &mut document["environments"][name]["database"]);
-    }
-    std::fs::write(site.document_path(), document.to_string()).unwrap();
-    std::fs::write(
-        site.path("policy.json"),
-        include_str!("../depot/policy.json"),
-    )
-    .unwrap();
+    describe(&site, |databases| {
+        for (name, role, container) in [("ea", "mkx_reader", ea), ("eb", "owner", eb)] {
+            container.describe(role, &mut databases[name]["database"]);
+        }
+    });
 
     let before = (
         fingerprint(&mut production).unwrap(),
@@ -220,4 +232,70 @@ fn servers_of_version_17_in_containers_are_sampled_judged_and_reset() {
         eb.folders(),
     );
     assert!(after == before);
+}
+
+/// From and to servers on the host that are older (or as new): the first word of what programs of
+/// 17 restore is a setting that only 17 knows, and partitions have an identity there.
+fn sample_across_versions(ea: &Container, eb: &Container, tools: &Container) {
+    let site = Site::empty_with([None, programs_of(16)]);
+    fill(&mut site.ea.client(DATABASE));
+    let original = std::fs::read(site.document_path()).unwrap();
+    let with_tools = |databases: &mut Value, name: &str| {
+        databases[name]["database"]["client_command"] = json!(tools.command());
+    };
+    let check = |change: &dyn Fn(&mut Value), client: &dyn Fn() -> Client| {
+        std::fs::write(site.document_path(), &original).unwrap();
+        describe(&site, change);
+        for command in ["run", "verify"] {
+            let percent = ["--percent", "20"];
+            sample(&site, &[command]).args(percent).run().expect_code(0);
+        }
+        let sampled = fingerprint(&mut client()).unwrap();
+        assert_eq!(sampled["depot.scans"].0, 60 * 12);
+    };
+    let here = || site.eb.client(DATABASE);
+    check(
+        &|databases| {
+            with_tools(databases, "ea");
+            with_tools(databases, "eb");
+        },
+        &here,
+    );
+    check(
+        &|databases| {
+            ea.describe("mkx_reader", &mut databases["ea"]["database"]);
+            with_tools(databases, "eb");
+        },
+        &here,
+    );
+    check(
+        &|databases| eb.describe("owner", &mut databases["eb"]["database"]),
+        &|| eb.client(),
+    );
+}
+
+fn fill(production: &mut Client) {
+    production
+        .batch_execute(include_str!("../depot/schema.sql"))
+        .unwrap();
+    production
+        .batch_execute(&format!(
+            "DO $$ BEGIN CREATE ROLE mkx_reader LOGIN PASSWORD '{PASSWORD}';
+             EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+             GRANT pg_read_all_data TO mkx_reader"
+        ))
+        .unwrap();
+}
+
+/// Changes the site document's environments, and puts the depot's policy beside it.
+fn describe(site: &Site, change: impl FnOnce(&mut Value)) {
+    let file = site.document_path();
+    let mut document: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    change(&mut document["environments"]);
+    std::fs::write(file, document.to_string()).unwrap();
+    std::fs::write(
+        site.path("policy.json"),
+        include_str!("../depot/policy.json"),
+    )
+    .unwrap();
 }
