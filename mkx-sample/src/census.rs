@@ -5,6 +5,7 @@
 //! statistics have no say, since they lag behind what migrations and jobs do.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mkx_contract::Result;
@@ -23,6 +24,9 @@ const MOST_NUMBERS: usize = 8;
 
 /// The rows that rule out columns of many values; cheap to look at, whatever the table.
 const LOOKED_AT: usize = 10_000;
+
+/// So many groups among those rows are few.
+const FEW_GROUPS: i64 = 2_000;
 
 /// A value as text; null is none.
 pub type Value = Option<String>;
@@ -98,7 +102,9 @@ fn of_table(node: &Node, session: &mut Session) -> Result<Census> {
     };
     let mut coming = 0;
     let is_declared = node.policy.coverage.is_some();
-    session.each(node, &values_sql(node, &columns, &condition), |row| {
+    let are_few = are_few_together(node, &columns, &condition, session)?;
+    let query = values_sql(node, &columns, &condition, are_few);
+    session.each(node, &query, |row| {
         let comes: bool = row.get(1);
         let grouped: Option<i32> = row.get(2);
         match grouped.and_then(|at| usize::try_from(at).ok()) {
@@ -143,29 +149,69 @@ fn most_values(column: &Column) -> usize {
 }
 
 /// One pass over the table: a row of count and condition alone, and one for each value of each
-/// column with the column's place. Grouped by the values and not by their texts, which are made
-/// once a group; and column by column, since most rows differ in some of them.
-fn values_sql(node: &Node, columns: &[&Column], condition: &str) -> String {
-    let names: Vec<_> = columns.iter().map(|column| value_sql(column)).collect();
+/// column with the column's place. Grouped by the values and not by their texts, which are made once
+/// a group. Where the columns have few values together, they are grouped by all of them first, which
+/// the server can do in parallel; most rows differ in some of them elsewhere.
+fn values_sql(node: &Node, columns: &[&Column], condition: &str, are_few: bool) -> String {
+    let mut names = vec!["mkx_comes".to_owned()];
+    let mut inner = format!("({condition}) AS mkx_comes");
     let mut sets = vec!["(mkx_comes)".to_owned()];
     let (mut places, mut texts) = (String::new(), String::new());
-    for (at, name) in names.iter().enumerate() {
+    for (at, column) in columns.iter().enumerate() {
+        let name = format!("mkx_value_{at}");
+        let _ = write!(inner, ", {} AS {name}", value_sql(column));
         sets.push(format!("(mkx_comes, {name})"));
-        places.push_str(&format!(" WHEN GROUPING({name}) = 0 THEN {at}"));
-        texts.push_str(&format!(" WHEN GROUPING({name}) = 0 THEN {name}::text"));
+        let _ = write!(places, " WHEN GROUPING({name}) = 0 THEN {at}");
+        let _ = write!(texts, " WHEN GROUPING({name}) = 0 THEN {name}::text");
+        names.push(name);
     }
     let (place, text) = if columns.is_empty() {
         ("NULL::integer".to_owned(), "NULL::text".to_owned())
     } else {
         (format!("CASE{places} END"), format!("CASE{texts} END"))
     };
+    let from = node.table.from_sql();
+    let (count, rows) = if are_few {
+        let groups = format!(
+            "SELECT count(*) AS mkx_rows, {inner} FROM {from} AS {ROW} GROUP BY {}",
+            names.join(", ")
+        );
+        ("sum(mkx_rows)::bigint", groups)
+    } else {
+        ("count(*)", format!("SELECT {inner} FROM {from} AS {ROW}"))
+    };
     format!(
-        "SELECT count(*), mkx_comes, {place}, {text} \
-         FROM (SELECT {ROW}.*, {condition} AS mkx_comes FROM {} AS {ROW}) AS {ROW} \
+        "SELECT {count}, mkx_comes, {place}, {text} FROM ({rows}) AS mkx_counted \
          GROUP BY GROUPING SETS ({})",
-        node.table.from_sql(),
         sets.join(", ")
     )
+}
+
+/// Whether the first rows differ so seldom in these columns that few groups of all of them are to be
+/// expected. It decides how they are counted, and not what comes out.
+fn are_few_together(
+    node: &Node,
+    columns: &[&Column],
+    condition: &str,
+    session: &mut Session,
+) -> Result<bool> {
+    if columns.len() < 2 {
+        return Ok(!columns.is_empty());
+    }
+    let values: Vec<_> = columns.iter().map(|column| value_sql(column)).collect();
+    let query = format!(
+        "SELECT count(*) FROM (SELECT DISTINCT * FROM (SELECT {} FROM {} AS {ROW} WHERE {condition} \
+         LIMIT {LOOKED_AT}) AS mkx_first ({})) AS mkx_groups",
+        values.join(", "),
+        node.table.from_sql(),
+        (0..columns.len())
+            .map(|at| format!("mkx_value_{at}"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
+    let mut groups: i64 = 0;
+    session.each(node, &query, |row| groups = row.get(0))?;
+    Ok(groups <= FEW_GROUPS)
 }
 
 /// What tells values apart: texts that a collation or `citext` takes for equal are two values.
