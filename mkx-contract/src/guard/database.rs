@@ -148,7 +148,7 @@ pub fn check_reset(
             "cannot reset {}: it is not a sample of this site",
             target.described()
         ))
-        .hint("fill it first: mkx-sample run"));
+        .hint("is --to development's database? where it is, fill it: mkx-sample run"));
     };
     if let Some(origin) = mark.source {
         check_apart("reset", origin, target)?;

@@ -11,7 +11,7 @@ use crate::choice::apply_cap;
 use crate::endpoint::Endpoint;
 use crate::source::{Settings, Source};
 use crate::transform::Context;
-use crate::verify::{self, Moment, Options, Verification};
+use crate::verify::{self, Check, Moment, Options, Verification};
 use crate::{identity, policy, sample};
 
 const EXAMPLES: &str = "\
@@ -96,6 +96,16 @@ fn tell(verification: &Verification) {
         voice::say("EA has changed since the sample was taken");
     }
     if !verification.ok {
-        voice::error(&Failure::no("the sample is not right"));
+        let mut failure = Failure::no("the sample is not right");
+        let is_of_size = |check: &Check| ["rate", "owned"].contains(&check.name.as_str());
+        if verification
+            .checks
+            .iter()
+            .any(|check| !check.ok && is_of_size(check))
+        {
+            failure = failure
+                .hint("was it taken with --percent, --cap or --include? then say so here too");
+        }
+        voice::error(&failure);
     }
 }
