@@ -8,6 +8,15 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+/// Every program of the workspace.
+pub const TOOLS: [&str; 5] = [
+    "mkx-caddy",
+    "mkx-compose",
+    "mkx-mqtt",
+    "mkx-sample",
+    "mkx-vault",
+];
+
 /// A program of the workspace with its arguments and environment.
 #[derive(Debug)]
 pub struct Tool {

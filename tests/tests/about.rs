@@ -4,15 +4,7 @@
 
 use std::process::Command;
 
-use mkx_tests::tool::Tool;
-
-const TOOLS: [&str; 5] = [
-    "mkx-caddy",
-    "mkx-compose",
-    "mkx-mqtt",
-    "mkx-sample",
-    "mkx-vault",
-];
+use mkx_tests::tool::{TOOLS, Tool};
 
 fn said(tool: &str, arguments: &[&str]) -> String {
     let finished = Tool::new(tool).args(arguments).run().expect_code(0);

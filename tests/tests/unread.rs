@@ -5,16 +5,8 @@
 
 use mkx_tests::generate::Spec;
 use mkx_tests::site::{Site, Size};
-use mkx_tests::tool::{Finished, Tool};
+use mkx_tests::tool::{Finished, TOOLS, Tool};
 use std::collections::BTreeSet;
-
-const TOOLS: [&str; 5] = [
-    "mkx-caddy",
-    "mkx-compose",
-    "mkx-mqtt",
-    "mkx-sample",
-    "mkx-vault",
-];
 
 /// In this order: what one changes another reads.
 const LINES: &[&str] = &[
