@@ -354,7 +354,11 @@ impl Cluster {
         self.mark(to, mark)
     }
 
-    fn mark(&mut self, name: &str, mark: &Mark) -> Result<()> {
+    /// Writes a database's mark.
+    ///
+    /// # Errors
+    /// Exit 4.
+    pub fn mark(&mut self, name: &str, mark: &Mark) -> Result<()> {
         let name = identifier(name);
         self.execute(
             &format!(

@@ -143,7 +143,7 @@ impl Run<'_> {
             site: self.site.name.clone(),
             environment: EnvironmentName::Eb,
             created_at: snapshot_at.to_string(),
-            source_snapshot: Some(source.moment()?),
+            judged_snapshot: None,
             source: Some(target.source),
         };
         let catalog = Catalog::read(&mut source.client)?;
@@ -224,6 +224,11 @@ impl Run<'_> {
         ready.source.release();
         watch.snapshot_is_released();
         if verification.ok {
+            // Only the judge says in which moment of EA everything was right.
+            ready
+                .mark
+                .judged_snapshot
+                .clone_from(&verification.judged_snapshot);
             self.put_in_place(ready, cluster, phases)?;
         }
         Ok(Outcome {
@@ -256,6 +261,7 @@ impl Run<'_> {
         phases: &mut Phases,
     ) -> Result<()> {
         let names = cluster.names.clone();
+        cluster.mark(&names.build, &ready.mark)?;
         let privilege = self.privilege(&ready.kept, &ready.owner);
         if self.is_pristine_kept {
             let owner = privilege.database_owner();

@@ -70,18 +70,6 @@ impl Source {
         }
     }
 
-    /// The snapshot as `pg_current_snapshot()` gives it, which a later judge tells changes by.
-    ///
-    /// # Errors
-    /// Exit 4.
-    pub fn moment(&mut self) -> Result<String> {
-        let row = self
-            .client
-            .query_one("SELECT pg_current_snapshot()::text", &[])
-            .map_err(|error| self.endpoint.cannot("read the snapshot of", &error))?;
-        Ok(row.get(0))
-    }
-
     /// Gives the snapshot up, so that EA can clean up behind it; nothing can be read any more.
     pub fn release(&mut self) {
         // A server that has gone holds no snapshot either.

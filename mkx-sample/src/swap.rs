@@ -38,7 +38,7 @@ pub fn swap(cluster: &mut Cluster, mark: &Mark, with_pristine: bool) -> Result<(
             comment = Some(format!(
                 "COMMENT ON DATABASE {} IS {}",
                 identifier(&names.old),
-                literal(&mark.to_comment())
+                literal(&mark.unjudged().to_comment())
             ));
         }
     }

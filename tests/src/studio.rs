@@ -55,7 +55,7 @@ impl Studio {
             .get(0);
         let mark = json!({
             "mkx": "sample", "site": "studio", "environment": "eb",
-            "created_at": TAKEN_AT, "source_snapshot": snapshot
+            "created_at": TAKEN_AT, "judged_snapshot": snapshot
         });
         for sql in [
             "DROP DATABASE IF EXISTS eb WITH (FORCE)".to_owned(),

@@ -38,6 +38,7 @@ fn check(studio: &Studio, fault: &str, check: &str, place: &str) -> String {
     );
     assert_eq!(code, 1, "{fault}");
     assert_eq!(document["ok"], false);
+    assert_eq!(document["judged_snapshot"], Value::Null);
     let found = document["checks"]
         .as_array()
         .expect("a list of checks")
@@ -65,6 +66,10 @@ fn a_right_sample_has_no_finding() {
     assert_eq!(code, 0);
     assert_eq!(document["ok"], true);
     assert_eq!(document["source_has_moved"], false);
+    assert_eq!(
+        document["judged_snapshot"],
+        mark(&studio)["judged_snapshot"]
+    );
     assert_eq!(document["record"], "mkx.sample.verification/1");
 }
 
@@ -319,6 +324,7 @@ fn what_production_changes_later_is_drift_and_no_fault() {
     assert_eq!(wrong, BTreeSet::new(), "{document:#}");
     assert_eq!(code, 0);
     assert_eq!(document["source_has_moved"], true);
+    assert_eq!(document["judged_snapshot"], Value::Null);
     // What is the same in every row is so whatever production did to it.
     studio
         .in_eb("UPDATE users SET roles = '[\"moderator\"]' WHERE id = (SELECT min(id) FROM users)");
@@ -328,21 +334,52 @@ fn what_production_changes_later_is_drift_and_no_fault() {
     assert!(verify(&studio).0.contains("sensitive_anywhere"));
 }
 
+/// The mark of EB's database.
+fn mark(studio: &Studio) -> Value {
+    let comment =
+        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'eb'";
+    let row = studio.eb.client("postgres").query_one(comment, &[]);
+    let mark: String = row.expect("a mark").get(0);
+    serde_json::from_str(&mark).expect("a mark is JSON")
+}
+
+fn forge(studio: &Studio, change: impl FnOnce(&mut Value)) {
+    let mut forged = mark(studio);
+    change(&mut forged);
+    studio.in_eb(&format!("COMMENT ON DATABASE eb IS '{forged}'"));
+}
+
 /// A mark that names a moment before all rows would excuse any of them.
 #[test]
 fn a_mark_of_another_moment_excuses_nothing_at_all() {
     let studio = Studio::make();
-    let mut eb = studio.eb.client("postgres");
-    let comment =
-        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'eb'";
-    let mark: String = eb.query_one(comment, &[]).expect("a mark").get(0);
-    let mut forged: Value = serde_json::from_str(&mark).expect("a mark is JSON");
-    forged["source_snapshot"] = "3:3:".into();
-    eb.batch_execute(&format!("COMMENT ON DATABASE eb IS '{forged}'"))
-        .expect("the mark is written");
+    forge(&studio, |mark| mark["judged_snapshot"] = "3:3:".into());
     let (wrong, document, code) = verify(&studio);
     assert!(wrong.contains("rows"), "{document:#}");
     assert_eq!(code, 1);
+}
+
+/// What an earlier version's run noted in it is not the judge's word.
+#[test]
+fn a_mark_without_a_moment_excuses_changes_and_says_so() {
+    let studio = Studio::make();
+    studio
+        .in_eb("UPDATE posts SET title = 'Another' WHERE id = (SELECT min(id) FROM posts WHERE NOT hidden)");
+    assert_eq!(verify(&studio).0, BTreeSet::from(["rows".to_owned()]));
+    forge(&studio, |mark| {
+        let mark = mark.as_object_mut().expect("a mark is an object");
+        let moment = mark.remove("judged_snapshot").expect("it has a moment");
+        mark.insert("source_snapshot".into(), moment);
+    });
+    let finished = studio.tool("mkx-sample").args(["verify"]).run();
+    let (wrong, document, code) = judged(&finished);
+    assert_eq!((wrong, code), (BTreeSet::new(), 0), "{document:#}");
+    assert_eq!(document["source_has_moved"], true);
+    assert_eq!(document["judged_snapshot"], Value::Null);
+    let said = "nothing tells when EB was found right";
+    assert!(finished.stderr.contains(said), "{}", finished.stderr);
+    studio.in_eb("UPDATE users SET bio = 'at me@new.org' WHERE id = (SELECT min(id) FROM users)");
+    assert!(verify(&studio).0.contains("email_addresses"));
 }
 
 #[test]

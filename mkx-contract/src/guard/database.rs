@@ -65,10 +65,11 @@ pub struct Mark {
     pub environment: Name,
     /// When the sample was taken, RFC 3339 in UTC.
     pub created_at: String,
-    /// EA's snapshot that it was taken from, as `pg_current_snapshot()` gives it: tells later what
-    /// EA has changed since.
+    /// EA's snapshot in which the judge found all of it right, as `pg_current_snapshot()` gives it:
+    /// tells later what EA has changed since. There is none before the judgement, and none in a
+    /// mark of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_snapshot: Option<String>,
+    pub judged_snapshot: Option<String>,
     /// EA's database. A mark of an earlier version has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Origin>,
@@ -80,6 +81,15 @@ impl Mark {
         serde_json::from_str(comment)
             .ok()
             .filter(|mark: &Mark| mark.mkx == "sample" && mark.environment == Name::Eb)
+    }
+
+    /// The mark of what has not been judged.
+    #[must_use]
+    pub fn unjudged(&self) -> Mark {
+        Mark {
+            judged_snapshot: None,
+            ..self.clone()
+        }
     }
 
     /// The comment's text.
@@ -206,7 +216,7 @@ mod tests {
             site: site.into(),
             environment: Name::Eb,
             created_at: "2026-01-01T00:00:00Z".into(),
-            source_snapshot: None,
+            judged_snapshot: None,
             source: None,
         })
     }
@@ -292,5 +302,18 @@ mod tests {
         assert_eq!(Mark::parse(&ours.to_comment()), Some(ours));
         let with_origin = sample_of(Some((1, 7))).mark.unwrap();
         assert_eq!(Mark::parse(&with_origin.to_comment()), Some(with_origin));
+    }
+
+    #[test]
+    fn what_was_noted_before_the_judgement_is_no_moment() {
+        let noted = r#"{"mkx":"sample","site":"makapix","environment":"eb",
+                        "created_at":"2026-01-01T00:00:00Z","source_snapshot":"3:3:"}"#;
+        assert_eq!(Mark::parse(noted), mark("makapix"));
+        let judged = Mark {
+            judged_snapshot: Some("3:3:".into()),
+            ..mark("makapix").unwrap()
+        };
+        assert_eq!(Mark::parse(&judged.to_comment()).as_ref(), Some(&judged));
+        assert_eq!(Some(judged.unjudged()), mark("makapix"));
     }
 }

@@ -21,7 +21,7 @@ Examples:
   mkx-sample verify --quiet > /dev/null || echo not a right sample
 
 Exit code 1 and the evidence where something is wrong; the evidence never holds a value that EA
-hides. What EA has changed since the sample was taken is counted as drift.";
+hides. What EA has changed since the sample was found right is counted as drift.";
 
 /// Prove that EB is a right and anonymous sample of EA
 #[derive(Debug, Args)]
@@ -77,23 +77,28 @@ impl Verify {
                 .into_iter()
                 .map(|(host, _)| host)
                 .collect(),
-            moment: mark.source_snapshot.map_or(Moment::Unknown, Moment::Since),
+            moment: mark.judged_snapshot.map_or(Moment::Unknown, Moment::Since),
         };
         let verification = verify::judge(&mut source, &mut client, &catalog, &policy, &options)?;
-        tell(&verification);
+        tell(&verification, &options.moment);
         output::stdout().document(&verification)?;
         Ok(Answer::from(verification.ok))
     }
 }
 
 /// A line a check, for people.
-fn tell(verification: &Verification) {
+fn tell(verification: &Verification, moment: &Moment) {
     for check in &verification.checks {
         let verdict = if check.ok { "ok    " } else { "WRONG " };
         voice::say(format!("{verdict} {}: {}", check.name, check.detail));
     }
-    if verification.source_has_moved {
-        voice::say("EA has changed since the sample was taken");
+    if *moment == Moment::Unknown {
+        voice::warn(
+            "nothing tells when EB was found right, so whatever EA may have changed since is excused; \
+             mkx-sample run makes a sample that tells",
+        );
+    } else if verification.source_has_moved {
+        voice::say("EA has changed since the sample was found right");
     }
     if !verification.ok {
         let mut failure = Failure::no("the sample is not right");

@@ -1,5 +1,7 @@
 //! An independent judge of a sample: it reads EA, EB and the policy, and trusts nothing that the
-//! run noted but the snapshot in EB's mark, which says what of EA may have changed since.
+//! run noted. Where it finds everything right and excuses nothing, it says in which snapshot of EA.
+//! That goes into EB's mark, and tells a later judgement what of EA may have changed since: what
+//! was right in that snapshot and is unchanged must be right still.
 //!
 //! EA is only read. What has to be joined across the two servers goes as digests, keyed for this
 //! one judgement, into temporary tables of EB's session; here it only passes through. EB's
@@ -32,7 +34,7 @@ use crate::release::Release;
 use crate::source::Source;
 use subject::Subject;
 
-/// What the sample should be, and when it was taken.
+/// What the sample should be, and when it was found right.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Per cent of eligible root rows.
@@ -48,9 +50,9 @@ pub struct Options {
 /// How EA stands to the sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Moment {
-    /// The source's snapshot is the one that the sample was taken from.
+    /// The source's snapshot is the one that the sample was taken from: nothing is excused.
     Same,
-    /// The sample was taken from this snapshot (`pg_current_snapshot()`).
+    /// The judge found the sample right in this snapshot (`pg_current_snapshot()`).
     Since(String),
     /// Nothing is known; every difference may have come later.
     Unknown,
@@ -98,16 +100,23 @@ pub fn judge(
         enumerations: HashMap::new(),
     };
     let checks = judge.checks()?;
+    let ok = checks.iter().all(|check| check.ok);
+    let source_has_moved = judge.drift != Drift::None;
+    let judged_snapshot = match ok && !source_has_moved {
+        true => Some(judge.snapshot()?),
+        false => None,
+    };
     let verification = Verification {
-        ok: checks.iter().all(|check| check.ok),
-        source_has_moved: judge.drift != Drift::None,
+        ok,
+        source_has_moved,
+        judged_snapshot,
         checks,
     };
     judge.target.rollback().map_err(failed)?;
     Ok(verification)
 }
 
-/// What may have changed in EA since the sample was taken.
+/// What may have changed in EA since the sample was found right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Drift {
     /// Nothing.
@@ -181,6 +190,12 @@ impl Judge<'_> {
         checks.extend(self.privacy()?);
         checks.extend(self.texts()?);
         Ok(checks)
+    }
+
+    /// The snapshot of the session that has read everything of EA.
+    fn snapshot(&mut self) -> Result<String> {
+        let rows = self.ask_source("SELECT pg_current_snapshot()::text", &[])?;
+        Ok(rows[0].get(0))
     }
 
     fn subject(&self, name: &TableName) -> Option<&Subject<'_>> {

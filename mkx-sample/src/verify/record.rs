@@ -11,9 +11,14 @@ use serde::{Deserialize, Serialize};
 pub struct Verification {
     /// True where every check is.
     pub ok: bool,
-    /// True where EA has changed since the sample was taken; differences that this explains are
-    /// counted as `drift`, not as findings.
+    /// True where EA has changed since the sample was found right, or may have, because nothing
+    /// tells when that was; differences that this explains are counted as `drift`, not as
+    /// findings.
     pub source_has_moved: bool,
+    /// EA's snapshot (`pg_current_snapshot()`) in which every check found everything right and
+    /// excused nothing; null where something was wrong or EA had changed. `run` puts it into EB's
+    /// mark.
+    pub judged_snapshot: Option<String>,
     /// What was checked, in order.
     pub checks: Vec<Check>,
 }
