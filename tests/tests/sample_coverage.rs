@@ -9,14 +9,23 @@ use serde_json::Value;
 
 /// 600 members; one alone carries the rare value of each column. `fresh` is a column that a migration
 /// added after the last look at the data, `score` has many values and `motto` is each member's own.
+/// No sample can hold the `office` of those who are hidden or left out.
 const CLUB: &str = "
 CREATE DOMAIN shade AS varchar(20);
-CREATE TABLE member (id integer PRIMARY KEY, level integer, month text, tint shade, score integer, motto text)
+CREATE TYPE kind AS ENUM ('full', 'guest', 'honorary');
+CREATE TABLE member (id integer PRIMARY KEY, level integer, month text, tint shade, kind kind, season text,
+    office text, score integer, motto text)
     WITH (autovacuum_enabled = false);
-INSERT INTO member SELECT id, id % 4, 'month ' || id % 11, 'red', id, 'motto ' || id FROM generate_series(1, 600) id;
+INSERT INTO member SELECT id, id % 4, 'month ' || id % 11, 'red', 'full', 'spring',
+    'none', id, 'motto ' || id FROM generate_series(1, 600) id;
 UPDATE member SET level = 9 WHERE id = 301;
 UPDATE member SET month = 'month 12' WHERE id = 302;
 UPDATE member SET tint = 'blue' WHERE id = 303;
+UPDATE member SET kind = 'honorary' WHERE id = 305;
+UPDATE member SET season = NULL WHERE id = 306;
+UPDATE member SET office = 'cashier' WHERE id = 307;
+UPDATE member SET office = 'spy' WHERE id = 308;
+UPDATE member SET office = 'banned' WHERE id = 309;
 ANALYZE;
 ALTER TABLE member ADD fresh boolean NOT NULL DEFAULT false;
 UPDATE member SET fresh = true WHERE id = 304;
@@ -26,10 +35,15 @@ const POLICY: &str = r#"{
   "record": "mkx.sample.policy/1",
   "application": "club",
   "root": { "table": "member", "name_column": "id", "activity": [] },
-  "tables": { "member": { "rows": "sampled", "columns": {
-    "id": "keep", "level": "keep", "month": "keep", "tint": "keep", "score": "keep", "motto": "keep",
-    "fresh": "keep"
-  } } }
+  "tables": { "member": {
+    "rows": "sampled",
+    "where": "office <> 'banned'",
+    "columns": {
+      "id": "keep", "level": "keep", "month": "keep", "tint": "keep", "kind": "keep", "season": "keep",
+      "office": "keep", "score": "keep", "motto": "keep", "fresh": "keep"
+    },
+    "variants": [{ "name": "hidden", "when": "office = 'spy'", "columns": { "office": { "constant": "none" } } }]
+  } }
 }"#;
 
 /// Where the check `coverage` found something.
@@ -53,10 +67,16 @@ fn a_missing_value_is_found_in_every_kind_of_column() {
         ("level", "9", "1"),
         ("month", "'month 12'", "'month 2'"),
         ("tint", "'blue'", "'red'"),
+        ("kind", "'honorary'", "'full'"),
+        ("season", "NULL", "'spring'"),
+        ("office", "'cashier'", "'none'"),
         ("fresh", "true", "false"),
     ] {
         let write = |from: &str, to: &str| {
-            format!("UPDATE member SET {column} = {to} WHERE {column} = {from} RETURNING id")
+            format!(
+                "UPDATE member SET {column} = {to} \
+                 WHERE {column} IS NOT DISTINCT FROM {from} RETURNING id"
+            )
         };
         let bearer: i32 = eb.query_one(&write(rare, usual), &[]).unwrap().get(0);
         assert_eq!(missing(&site, 1), [column]);
