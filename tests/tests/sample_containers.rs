@@ -173,6 +173,7 @@ fn servers_and_programs_of_version_17_in_containers_sample_judge_and_reset() {
     let (ea, eb) = (image.start("ea"), image.start("eb"));
     sample_between_containers(&ea, &eb);
     sample_across_versions(&ea, &eb, &image.beside_the_host());
+    sample_from_16(&eb);
 }
 
 fn sample_between_containers(ea: &Container, eb: &Container) {
@@ -185,11 +186,7 @@ fn sample_between_containers(ea: &Container, eb: &Container) {
              ALTER SCHEMA public OWNER TO owner"
         ))
         .unwrap();
-    let version: String = production
-        .query_one("SHOW server_version_num", &[])
-        .unwrap()
-        .get(0);
-    assert_eq!(&version[..2], "17");
+    assert_eq!(major(&mut production), 17);
     describe(&site, |databases| {
         for (name, role, container) in [("ea", "mkx_reader", ea), ("eb", "owner", eb)] {
             container.describe(role, &mut databases[name]["database"]);
@@ -246,12 +243,7 @@ fn sample_across_versions(ea: &Container, eb: &Container, tools: &Container) {
     let check = |change: &dyn Fn(&mut Value), client: &dyn Fn() -> Client| {
         std::fs::write(site.document_path(), &original).unwrap();
         describe(&site, change);
-        for command in ["run", "verify"] {
-            let percent = ["--percent", "20"];
-            sample(&site, &[command]).args(percent).run().expect_code(0);
-        }
-        let sampled = fingerprint(&mut client()).unwrap();
-        assert_eq!(sampled["depot.scans"].0, 60 * 12);
+        run_and_judge(&site, &std::env::var("PATH").unwrap(), client);
     };
     let here = || site.eb.client(DATABASE);
     check(
@@ -272,6 +264,42 @@ fn sample_across_versions(ea: &Container, eb: &Container, tools: &Container) {
         &|databases| eb.describe("owner", &mut databases["eb"]["database"]),
         &|| eb.client(),
     );
+}
+
+/// From a server of 16 on the host, read with its own programs, to one of 17.
+fn sample_from_16(eb: &Container) {
+    let Some(programs) = programs_of(16) else {
+        eprintln!("not tried: PostgreSQL 16, of which the registries have none for this processor");
+        return;
+    };
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let site = Site::empty_with([Some(programs), None]);
+    let mut production = site.ea.client(DATABASE);
+    fill(&mut production);
+    describe(&site, |databases| {
+        eb.describe("owner", &mut databases["eb"]["database"]);
+    });
+    assert_eq!([major(&mut production), major(&mut eb.client())], [16, 17]);
+    run_and_judge(&site, &path, &|| eb.client());
+}
+
+/// A sample of a fifth, judged twice; `path` is where client programs on the host are found.
+#[track_caller]
+fn run_and_judge(site: &Site, path: &str, development: &dyn Fn() -> Client) {
+    for command in ["run", "verify"] {
+        sample(site, &[command, "--percent", "20"])
+            .env("PATH", path)
+            .run()
+            .expect_code(0);
+    }
+    let sampled = fingerprint(&mut development()).unwrap();
+    assert_eq!(sampled["depot.scans"].0, 60 * 12);
+}
+
+fn major(client: &mut Client) -> u32 {
+    let row = client.query_one("SHOW server_version_num", &[]).unwrap();
+    let number: String = row.get(0);
+    number[..2].parse().unwrap()
 }
 
 fn fill(production: &mut Client) {
