@@ -5,9 +5,13 @@
 
 #![allow(clippy::unwrap_used)] // a test that fails says where
 
+use std::path::PathBuf;
+
+use mkx_tests::fingerprint::fingerprint;
 use mkx_tests::postgres_server::PostgresServer;
 use mkx_tests::shop;
 use mkx_tests::site::{DATABASE, Site};
+use serde_json::{Value, json};
 
 struct World {
     site: Site,
@@ -135,8 +139,8 @@ fn a_whole_run_goes_over_tls_with_a_password_file() {
     assert_eq!(row.unwrap().get::<_, i64>(0), 6000);
 }
 
-#[test]
-fn production_is_dumped_over_tls() {
+/// The shop on a server that speaks TLS, and the empty databases of a site for it.
+fn far_shop() -> (Site, PostgresServer) {
     let site = shop::open();
     let far = PostgresServer::with_tls();
     far.create_database(DATABASE);
@@ -152,6 +156,12 @@ fn production_is_dumped_over_tls() {
              GRANT SELECT ON ALL SEQUENCES IN SCHEMA shop, \"odd Name\" TO mkx_reader",
         )
         .unwrap();
+    (site, far)
+}
+
+#[test]
+fn production_is_dumped_over_tls() {
+    let (site, far) = far_shop();
     let authority = far.authority().unwrap().display();
     let url = format!(
         "postgresql://mkx_reader@localhost:{}/{DATABASE}?sslmode=verify-full&sslrootcert={authority}",
@@ -165,4 +175,157 @@ fn production_is_dumped_over_tls() {
     let rows = "SELECT count(*) FROM shop.orders";
     let row = site.eb.client(DATABASE).query_one(rows, &[]).unwrap();
     assert_eq!(row.get::<_, i64>(0), 6000);
+}
+
+/// In front of a program that connects: from before its start to its end, and no longer, new
+/// sessions are shown the other certificate.
+const EXCHANGE: &str = r#"
+programs=$1 superuser=$2 verified=$3 own=$4 other=$5
+shift 5
+case " $* " in *" --dbname="*) ;; *) exec "$@" ;; esac
+show() {
+    "$programs/psql" --no-psqlrc --dbname="$superuser" \
+        --command="ALTER SYSTEM SET ssl_cert_file = '$1.crt'" \
+        --command="ALTER SYSTEM SET ssl_key_file = '$1.key'" \
+        --command="SELECT pg_reload_conf()" >/dev/null || exit 99
+    while "$programs/pg_isready" --quiet --dbname="$verified"; [ "$?" != "$2" ]; do sleep 0.02; done
+}
+show "$other" 2
+"$@"
+code=$?
+show "$own" 0
+exit "$code"
+"#;
+
+/// A server whose certificate is another one whenever `pg_dump` or `pg_restore` connects.
+struct Exchanging<'a> {
+    site: &'a Site,
+    environment: &'static str,
+    far: &'a PostgresServer,
+    other: PathBuf,
+}
+
+impl Exchanging<'_> {
+    fn command(&self) -> Value {
+        let far = self.far;
+        let (port, socket) = (far.port(), far.socket_directory().display());
+        let authority = far.authority().unwrap().display();
+        json!([
+            "sh",
+            "-c",
+            EXCHANGE,
+            "exchange",
+            far.programs(),
+            format!("host={socket} port={port} user=postgres dbname=postgres"),
+            format!("host=localhost port={port} sslmode=verify-full sslrootcert={authority}"),
+            far.certificate(),
+            &self.other,
+        ])
+    }
+
+    /// Runs with these parameters in the URL and these variables; the run ends with this code, and
+    /// says this.
+    #[track_caller]
+    fn check(&self, parameters: &str, variables: &[(&str, &str)], code: i32, words: &str) {
+        let file = self.site.document_path();
+        let mut document: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        document["environments"][self.environment]["database"]["client_command"] = self.command();
+        std::fs::write(file, document.to_string()).unwrap();
+        let far = self.far.port();
+        let far = |role| format!("postgresql://{role}@localhost:{far}/{DATABASE}?{parameters}");
+        // The variables are for the far one.
+        let near = |server: &PostgresServer, role| {
+            server.url_without_password(role, DATABASE) + "?sslmode=disable"
+        };
+        let (from, to) = match self.environment {
+            "ea" => (far("mkx_reader"), near(&self.site.eb, "owner")),
+            _ => (near(&self.site.ea, "mkx_reader"), far("owner")),
+        };
+        let arguments = ["run", "--percent", "100", "--from", &from, "--to", &to];
+        let mut run = shop::sample(self.site, &arguments).env("HOME", self.site.folder());
+        for (name, value) in variables {
+            run = run.env(name, value);
+        }
+        let run = run.run().expect_code(code);
+        assert!(run.stderr.contains(words), "{parameters}: {}", run.stderr);
+    }
+
+    /// Wherever `verify-full` and the authority come from, the program refuses the certificate.
+    #[track_caller]
+    fn check_refused(&self, words: &str) {
+        let authority = self.far.authority().unwrap();
+        let named = authority.to_str().unwrap();
+        let mode = "sslmode=verify-full";
+        let variables = [("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", named)];
+        self.check(&self.verified(), &[], 4, words);
+        self.check(mode, &variables[1..], 4, words);
+        self.check("", &variables, 4, words);
+        let home = self.site.path(".postgresql");
+        std::fs::create_dir(&home).unwrap();
+        std::fs::copy(authority, home.join("root.crt")).unwrap();
+        self.check(mode, &[], 4, words);
+        std::fs::remove_dir_all(home).unwrap();
+    }
+
+    fn verified(&self) -> String {
+        let authority = self.far.authority().unwrap().display();
+        format!("sslmode=verify-full&sslrootcert={authority}")
+    }
+}
+
+/// Development holds nothing, and nothing is left beside it.
+#[track_caller]
+fn check_untouched(development: &PostgresServer) {
+    let mut client = development.client(DATABASE);
+    assert!(fingerprint(&mut client).unwrap().is_empty());
+    let databases = "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database";
+    let found: String = client.query_one(databases, &[]).unwrap().get(0);
+    assert_eq!(found, "makapix postgres template0 template1");
+}
+
+const OTHER_HOST: &str = "server certificate for \"elsewhere.invalid\" does not match host name";
+const OTHER_AUTHORITY: &str = "SSL error: certificate verify failed";
+
+/// The program refuses both kinds of certificates, with development as it was.
+#[track_caller]
+fn check_program(
+    site: &Site,
+    environment: &'static str,
+    far: &PostgresServer,
+    development: &PostgresServer,
+    who: &str,
+) {
+    let stranger = PostgresServer::with_tls();
+    let mut exchanging = Exchanging {
+        site,
+        environment,
+        far,
+        other: far.certificate_for_elsewhere(),
+    };
+    let port = far.port();
+    let at = format!("connection to server at \"localhost\" (127.0.0.1), port {port} failed");
+    exchanging.check_refused(&format!("{who}: {at}: {OTHER_HOST}"));
+    exchanging.other = stranger.certificate();
+    let words = format!("{who}: {at}: {OTHER_AUTHORITY}");
+    exchanging.check(&exchanging.verified(), &[], 4, &words);
+    check_untouched(development);
+    // Nobody else was shown it: where the program does not look, there is a sample.
+    exchanging.check("sslmode=require", &[], 0, "");
+}
+
+#[test]
+fn a_dump_refuses_a_certificate_that_was_exchanged_since_our_session() {
+    let (site, far) = far_shop();
+    let who = "cannot read production's schema: pg_dump";
+    check_program(&site, "ea", &far, &site.eb, who);
+}
+
+#[test]
+fn a_restore_refuses_a_certificate_that_was_exchanged_since_our_session() {
+    let site = shop::open();
+    let far = PostgresServer::with_tls();
+    far.create_database(DATABASE);
+    far.create_roles(DATABASE);
+    let who = "cannot make the schemas: pg_restore";
+    check_program(&site, "eb", &far, &far, who);
 }

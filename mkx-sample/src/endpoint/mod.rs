@@ -207,10 +207,10 @@ impl Endpoint {
     /// The URL for a client program, with `options` for its sessions.
     pub fn program_url(&self, options: &str) -> String {
         let options = utf8_percent_encode(options, NON_ALPHANUMERIC);
-        let separator = if self.client_url.query().is_some() {
-            '&'
-        } else {
-            '?'
+        let separator = match self.client_url.query() {
+            None => "?",
+            Some("") => "",
+            Some(_) => "&",
         };
         format!(
             "{}{separator}options={options}&application_name=mkx-sample",
