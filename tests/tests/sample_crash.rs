@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used)] // a test that fails says where
 
 use mkx_tests::fingerprint::{Fingerprint, fingerprint};
+use mkx_tests::postgres_server::PostgresServer;
 use mkx_tests::shop;
 use mkx_tests::site::{DATABASE, Site};
 use mkx_tests::tool::{Running, Tool};
 use mkx_tests::tunnel::Tunnel;
-use std::time::Duration;
+use postgres::{CancelToken, NoTls};
+use std::time::{Duration, Instant};
 
 /// The phases of a run that change something, in order.
 const PHASES: [&str; 7] = [
@@ -331,5 +333,115 @@ fn what_the_server_vacuums_is_removed_too() {
         std::thread::sleep(Duration::from_millis(100));
     }
     assert!(is_vacuumed);
+    check_next_run_succeeds(&site);
+}
+
+/// The command lines of client programs that work with this server.
+fn programs_at(server: &PostgresServer) -> Vec<String> {
+    let port = format!(":{}/", server.port());
+    let is_one = |line: &String| {
+        let is_named = |name| {
+            line.split('\0')
+                .next()
+                .is_some_and(|word| word.ends_with(name))
+        };
+        line.contains(&port) && (is_named("/pg_dump") || is_named("/pg_restore"))
+    };
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|process| std::fs::read_to_string(process.path().join("cmdline")).ok())
+        .filter(is_one)
+        .collect()
+}
+
+/// How many sessions of ours there are on the server, and how many of them wait for a lock.
+fn sessions_at(server: &PostgresServer) -> (i64, i64) {
+    let sql = "SELECT count(*), count(*) FILTER (WHERE wait_event_type = 'Lock')
+               FROM pg_stat_activity WHERE application_name = 'mkx-sample'";
+    let row = server.client("postgres").query_one(sql, &[]).unwrap();
+    (row.get(0), row.get(1))
+}
+
+#[track_caller]
+fn wait_until(limit: Duration, what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not in {limit:?}: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Runs into this lock, which is asked for when a phase begins: a client program waits.
+#[track_caller]
+fn held_up(site: &Site, server: &PostgresServer, phase: &str, database: &str, lock: &str) -> Held {
+    let mut running = started(site, "schema");
+    wait_until(Duration::from_secs(20), "the database is there", || {
+        let sql = "SELECT FROM pg_database WHERE datname = $1";
+        let row = server.client("postgres").query_opt(sql, &[&database]);
+        row.unwrap().is_some()
+    });
+    let mut client = server.client(database);
+    let token = client.cancel_token();
+    assert!(running.wait_for_stderr(&format!("phase {phase}")));
+    let held = format!("BEGIN; {lock}; SELECT pg_sleep(120)");
+    // It may have to wait for the run itself; a program that comes later waits behind it.
+    std::thread::spawn(move || client.batch_execute(&held));
+    wait_until(Duration::from_secs(20), "a program waits", || {
+        !programs_at(server).is_empty() && sessions_at(server).1 > 0
+    });
+    Held { running, token }
+}
+
+/// A run whose client program waits for a lock.
+struct Held {
+    running: Running,
+    token: CancelToken,
+}
+
+#[track_caller]
+fn check_nothing_goes_on(server: &PostgresServer) {
+    wait_until(Duration::from_secs(5), "no program is left", || {
+        programs_at(server).is_empty()
+    });
+    wait_until(Duration::from_secs(5), "no session is left", || {
+        sessions_at(server).0 == 0
+    });
+}
+
+/// Nobody reads or writes rows of it.
+const ALL: &str = "LOCK TABLE shop.orders IN ACCESS EXCLUSIVE MODE";
+/// It gets rows, and no index or foreign key.
+const ITS_SHAPE: &str = "LOCK TABLE shop.orders IN ROW EXCLUSIVE MODE";
+
+#[test]
+fn a_dump_ends_with_the_run_that_started_it() {
+    let site = shop::open();
+    let held = held_up(&site, &site.ea, "schema", DATABASE, ALL);
+    held.running.kill();
+    check_nothing_goes_on(&site.ea);
+    held.token.cancel_query(NoTls).unwrap();
+    check_next_run_succeeds(&site);
+}
+
+#[test]
+fn a_restore_ends_with_all_its_workers_when_the_run_does() {
+    let site = shop::open();
+    let held = held_up(&site, &site.eb, "indexes", "makapix_mkx_build", ITS_SHAPE);
+    assert!(programs_at(&site.eb).len() > 1);
+    held.running.kill();
+    check_nothing_goes_on(&site.eb);
+    held.token.cancel_query(NoTls).unwrap();
+    check_next_run_succeeds(&site);
+}
+
+#[test]
+fn a_dump_breaks_off_at_ctrl_c() {
+    let site = shop::open();
+    let mut held = held_up(&site, &site.ea, "schema", DATABASE, ALL);
+    held.running.interrupt();
+    held.running.wait().expect_code(130);
+    check_nothing_goes_on(&site.ea);
+    held.token.cancel_query(NoTls).unwrap();
     check_next_run_succeeds(&site);
 }

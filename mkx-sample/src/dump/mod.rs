@@ -3,6 +3,7 @@
 
 mod place;
 mod program;
+mod tether;
 
 use std::path::{Path, PathBuf};
 

@@ -5,14 +5,19 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
-use duct::Expression;
+use duct::{Expression, Handle};
 use mkx_contract::{EnvironmentName, Failure, Kind, Result, Secret, interrupt};
+use rustix::process::{Pid, Signal, kill_process};
 
+use super::tether::tether;
 use crate::endpoint::Endpoint;
 use crate::release::Release;
 
 /// Where Debian keeps the programs of each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
+
+/// How long a program may take to break off.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What `pg_restore` says under an error about that statement.
 const SETS_TIMEOUT: &str = "Command was: SET transaction_timeout = 0;";
@@ -104,7 +109,7 @@ impl Program {
 
     fn release(&self, major: i32) -> Result<Option<Release>> {
         let doing = format!("find out the version of {}", self.name);
-        let asked = self.output(self.command(&["--version".into()]), &doing);
+        let asked = self.output(self.behind(&[], &["--version".into()]), &doing);
         match asked.and_then(|output| self.check(output, &doing)) {
             Ok(output) => Ok(Release::parse(&String::from_utf8_lossy(&output.stdout))),
             Err(failure) if failure.kind == Kind::Interrupted => Err(failure),
@@ -144,13 +149,17 @@ impl Program {
         }
     }
 
-    /// The program with these arguments.
+    /// The program with these arguments; it ends with the run.
     pub fn command(&self, arguments: &[String]) -> Expression {
-        let all = self.command[1..].iter().chain(arguments);
+        self.behind(tether(), arguments)
+    }
+
+    fn behind(&self, front: &[&str], arguments: &[String]) -> Expression {
+        let front = front.iter().map(|word| (*word).to_owned());
+        let mut words = front.chain(self.command.iter().chain(arguments).cloned());
+        let first = words.next().unwrap_or_default();
         // What it says is read, so it is to say it in one language.
-        let command = duct::cmd(&self.command[0], all)
-            .stdin_null()
-            .env("LC_ALL", "C");
+        let command = duct::cmd(first, words).stdin_null().env("LC_ALL", "C");
         match &self.password {
             Some(password) => command.env("PGPASSWORD", password.expose()),
             None => command,
@@ -202,7 +211,7 @@ impl Program {
             .map_err(|error| self.cannot(doing, &error))?;
         loop {
             if interrupt::arrived() {
-                let _ = handle.kill();
+                end(&handle);
                 return Err(Failure::interrupted());
             }
             let waited = handle.wait_timeout(Duration::from_millis(50));
@@ -215,6 +224,17 @@ impl Program {
     fn cannot(&self, doing: &str, cause: &dyn std::fmt::Display) -> Failure {
         Failure::peer(format!("cannot {doing}: {}: {cause}", self.name))
     }
+}
+
+/// Asks it to end, so that it breaks off what the server does for it, and makes it end.
+fn end(handle: &Handle) {
+    for pid in handle.pids() {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        // It may have ended by itself just now.
+        pid.map(|pid| kill_process(pid, Signal::TERM));
+    }
+    let _ = handle.wait_timeout(PATIENCE);
+    let _ = handle.kill();
 }
 
 /// True where it failed, and every error is that the server does not know `transaction_timeout`.
