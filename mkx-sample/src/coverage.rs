@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 
 use mkx_contract::{Result, voice};
+use postgres::Client;
 
 use crate::catalog::Column;
-use crate::census::{Census, Value};
+use crate::census::{Census, Round, Value, in_order};
 use crate::closure::{
     self, Batch, Extent, Graph, Keys, Link, Node, ROW, Session, Sets, Up, Which, by_identity,
     columns_of, of_policy, owned,
@@ -21,35 +22,65 @@ use crate::transform::Context;
 /// Values that do not occur yet, for the columns of one table.
 type Missing<'g> = Vec<(&'g Column, BTreeSet<Value>)>;
 
+/// So many rows show most values, whatever the table.
+const LOOKED_AT: usize = 10_000;
+
 /// Adds the rows that are missing, and what they include; tables that refer to others first, for
-/// what they bring may carry what those miss.
+/// what they bring may carry what those miss. What is missing is found in two sessions.
 ///
 /// # Errors
 /// As [`Session::each`].
 pub fn cover(
     graph: &Graph,
     sets: &mut Sets,
-    session: &mut Session,
+    client: &mut Client,
+    beside: &mut Client,
     census: &[Census],
     context: &Context,
 ) -> Result<Vec<CoverageAdded>> {
+    let mut missing = missing(graph, sets, [client, beside], census, context)?;
+    let mut session = Session { client };
     let mut added = Vec::new();
     for at in graph.order.iter().rev().flatten().copied() {
         let table = Table { graph, at, context };
-        let missing = table.missing(sets, session, &census[at])?;
+        let mut missing = std::mem::take(&mut missing[at]);
+        table.look_at_extra(sets, &mut session, &mut missing)?;
         if missing.is_empty() {
             continue;
         }
-        let (rows, report) = table.cheapest(sets, session, &missing)?;
+        let (rows, report) = table.cheapest(sets, &mut session, &missing)?;
         added.extend(report);
         let mut new: Vec<Keys> = graph.nodes.iter().map(|node| node.keys[0].none()).collect();
         new[at] = rows[0].clone();
         for (keys, more) in sets.rows[at].extra.iter_mut().zip(&rows) {
             keys.add(more);
         }
-        closure::include(graph, sets, session, Some(new))?;
+        closure::include(graph, sets, &mut session, Some(new))?;
     }
     Ok(added)
+}
+
+/// What the own rows of each table do not show.
+fn missing<'g>(
+    graph: &'g Graph<'g>,
+    sets: &Sets,
+    [one, other]: [&mut Client; 2],
+    census: &[Census],
+    context: &'g Context,
+) -> Result<Vec<Missing<'g>>> {
+    let round = Round::over(graph);
+    let look = |client: &mut Client| {
+        let mut session = Session { client };
+        round.work(|at| Table { graph, at, context }.missing(sets, &mut session, &census[at]))
+    };
+    std::thread::scope(|threads| {
+        let theirs = threads.spawn(|| look(other));
+        let ours = look(one);
+        let theirs = theirs
+            .join()
+            .expect("what is missing is found without a panic");
+        Ok(in_order(ours?, theirs?))
+    })
 }
 
 struct Table<'a> {
@@ -70,7 +101,7 @@ impl<'a> Table<'a> {
         Ok(format!("({value})::text"))
     }
 
-    /// What the rows that come whole do not show.
+    /// What the own rows do not show.
     fn missing(&self, sets: &Sets, session: &mut Session, census: &Census) -> Result<Missing<'a>> {
         let node = self.node();
         let mut missing: Missing = Vec::new();
@@ -81,37 +112,72 @@ impl<'a> Table<'a> {
                     .map(|column| (column, values.clone())),
             );
         }
-        if missing.is_empty() {
-            return Ok(missing);
-        }
-        let mut seen = Vec::new();
-        for (column, _) in &missing {
-            seen.push(self.seen(column)?);
-        }
-        let rows = &sets.rows[self.at];
-        let tails = match node.extent {
-            Extent::Held => vec![by_identity(
-                self.graph,
-                self.at,
-                &sets.keys(self.at, 0, Which::Whole),
-            )],
-            Extent::Leaf if rows.extra[0].is_empty() => vec![owned(self.graph, sets, self.at)],
-            Extent::Leaf => vec![
-                owned(self.graph, sets, self.at),
-                by_identity(self.graph, self.at, &rows.extra[0]),
-            ],
+        let tail = match node.extent {
             Extent::Complete | Extent::Empty => return Ok(Vec::new()),
+            Extent::Held => by_identity(self.graph, self.at, &sets.rows[self.at].owned[0]),
+            Extent::Leaf => owned(self.graph, sets, self.at),
         };
-        for tail in tails {
-            let sql = format!("SELECT DISTINCT {} {tail}", seen.join(", "));
-            session.each(node, &sql, |row| {
+        self.look(session, &tail, &mut missing)?;
+        Ok(missing)
+    }
+
+    /// Takes away what rows show that come whole because others need them.
+    fn look_at_extra(
+        &self,
+        sets: &Sets,
+        session: &mut Session,
+        missing: &mut Missing,
+    ) -> Result<()> {
+        let extra = &sets.rows[self.at].extra[0];
+        if extra.is_empty() {
+            return Ok(());
+        }
+        self.look(session, &by_identity(self.graph, self.at, extra), missing)
+    }
+
+    /// Takes away what rows show: the first of them most values, and then only those count that
+    /// show one of the others.
+    fn look(&self, session: &mut Session, tail: &str, missing: &mut Missing) -> Result<()> {
+        missing.retain(|(_, values)| !values.is_empty());
+        for limit in [Some(LOOKED_AT), None] {
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let sql = self.shown(tail, missing, limit)?;
+            session.each(self.node(), &sql, |row| {
                 for (at, (_, values)) in missing.iter_mut().enumerate() {
                     values.remove(&row.get::<_, Value>(at));
                 }
             })?;
+            missing.retain(|(_, values)| !values.is_empty());
         }
-        missing.retain(|(_, values)| !values.is_empty());
-        Ok(missing)
+        Ok(())
+    }
+
+    /// The values that rows show, of so many of them or of those that show a missing one.
+    fn shown(&self, tail: &str, missing: &Missing, limit: Option<usize>) -> Result<String> {
+        let (mut seen, mut names, mut asked) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, (column, values)) in missing.iter().enumerate() {
+            let name = format!("mkx_value_{at}");
+            let texts = sql::array(values.iter().flatten(), "text");
+            asked.push(format!("{name} = ANY ({texts})"));
+            if values.contains(&None) {
+                asked.push(format!("{name} IS NULL"));
+            }
+            seen.push(self.seen(column)?);
+            names.push(name);
+        }
+        let rows = format!("SELECT {} {tail}", seen.join(", "));
+        let (seen, names) = ("AS mkx_seen", names.join(", "));
+        Ok(match limit {
+            Some(limit) => {
+                format!("SELECT DISTINCT * FROM ({rows} LIMIT {limit}) {seen} ({names})")
+            }
+            None => format!(
+                "SELECT DISTINCT * FROM ({rows}) {seen} ({names}) WHERE {}",
+                asked.join(" OR ")
+            ),
+        })
     }
 
     /// One row for each missing value; a row may carry several.

@@ -112,8 +112,8 @@ pub fn select(
         let theirs = theirs.join().expect("the census does not panic");
         Ok((chosen?, in_order(ours?, theirs?)))
     })?;
+    let coverage = cover(&graph, &mut sets, client, &mut beside, &census, context)?;
     let mut session = Session { client };
-    let coverage = cover(&graph, &mut sets, &mut session, &census, context)?;
     closure::stubs(&graph, &mut sets, &mut session)?;
     let surveys = surveys(&graph, &sets, session.client, &mut beside)?;
     Finding {
