@@ -261,6 +261,14 @@ fn rewrite_url_changes_eas_hosts_and_no_other() {
             "<img src=\"//vault-dev.makapix.club/a\">",
         ),
         ("//makapix.club/a", "//development.makapix.club/a"),
+        (
+            "https://makapix.club/a https://www.makapix.club/b",
+            "https://development.makapix.club/a https://development.makapix.club/b",
+        ),
+        (
+            "https://vault.makapix.club/HTTPS://MAKAPIX.CLUB/c",
+            "https://vault-dev.makapix.club/HTTPS://development.makapix.club/c",
+        ),
     ] {
         world.check("body", json!("rewrite_url"), text, expected);
     }

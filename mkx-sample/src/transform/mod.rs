@@ -125,9 +125,9 @@ impl Place<'_> {
     }
 
     fn hash(&self, value: &str) -> Result<String> {
-        let length = self.length_up_to(64);
+        let length = self.length_up_to(HASH_DIGITS);
         self.require_digits("hash", length)?;
-        let digits = |text: &str| format!("left({}, {length})", digest(text));
+        let digits = |text: &str| digits(text, length);
         match self.kind {
             Kind::Text => Ok(digits(value)),
             Kind::TextArray => Ok(each_element(value, digits)),
@@ -195,11 +195,25 @@ impl Place<'_> {
     }
 }
 
+/// Hexadecimal digits of a hash.
+const HASH_DIGITS: usize = 64;
+
 /// 64 hexadecimal digits that depend on a value and the run's key; null for null.
 fn digest(value: &str) -> String {
-    format!(
-        "encode(sha256(convert_to(current_setting('mkx.key') || ':' || ({value})::text, 'UTF8')), 'hex')"
-    )
+    hex(&hashed(value))
+}
+
+/// The first `count` of them.
+fn digits(value: &str, count: usize) -> String {
+    match count {
+        HASH_DIGITS.. => digest(value),
+        _ if count % 2 == 0 => hex(&format!("substr({}, 1, {})", hashed(value), count / 2)),
+        _ => format!("left({}, {count})", digest(value)),
+    }
+}
+
+fn hashed(value: &str) -> String {
+    format!("sha256(convert_to(current_setting('mkx.key') || ':' || ({value})::text, 'UTF8'))")
 }
 
 fn hex(value: &str) -> String {

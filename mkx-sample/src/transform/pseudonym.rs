@@ -6,7 +6,7 @@
 use mkx_contract::Result;
 
 use super::kind::Kind;
-use super::{Place, digest, each_element};
+use super::{Place, digest, digits, each_element};
 use crate::policy::{Form, Pseudonym};
 use crate::sql;
 
@@ -115,42 +115,37 @@ impl Place<'_> {
             Form::Email => format!("lower({of})"),
             _ => of.to_owned(),
         };
-        let digits = digest(&value);
-        let count = |most: usize| match self.column.max_length {
+        let room = |most: usize| match self.column.max_length {
             Some(length) => most.min((length as usize).saturating_sub(self.frame(form))),
             None => most,
         };
-        let letters = |most: usize| {
-            format!(
-                "translate(left({digits}, {}), '0123456789abcdef', '{LETTERS}')",
-                count(most)
-            )
-        };
+        let digits = |most: usize| digits(&value, room(most));
+        let letters = || format!("translate({}, '0123456789abcdef', '{LETTERS}')", digits(16));
         match form {
             Form::Email => format!(
                 "'user-' || {} || {}",
-                letters(16),
+                letters(),
                 sql::literal(&format!("@{}", self.context.email_domain))
             ),
-            Form::Handle => format!("'user-' || {}", letters(16)),
-            Form::Name => format!("'name ' || {}", letters(16)),
-            Form::UserAgent => format!("'mkx/1.0 (' || left({digits}, {}) || ')'", count(16)),
-            Form::Token => format!("left({digits}, {})", count(40)),
+            Form::Handle => format!("'user-' || {}", letters()),
+            Form::Name => format!("'name ' || {}", letters()),
+            Form::UserAgent => format!("'mkx/1.0 (' || {} || ')'", digits(16)),
+            Form::Token => digits(40),
             Form::Uuid => format!(
-                "overlay(overlay(regexp_replace(left({digits}, 32), \
-                 '(.{{8}})(.{{4}})(.{{4}})(.{{4}})', '\\1-\\2-\\3-\\4-') \
-                 placing '4' from 15 for 1) placing '8' from 20 for 1)"
+                "overlay(overlay({} placing '4' from 13 for 1) placing '8' from 17 for 1)::uuid::text",
+                super::digits(&value, 32)
             ),
-            Form::Ipv4 => ipv4(&digits),
-            Form::Ipv6 => ipv6(&digits),
+            Form::Ipv4 => ipv4(&digest(&value)),
+            Form::Ipv6 => ipv6(&value),
             Form::Ip => format!(
                 "CASE WHEN strpos({of}, ':') > 0 THEN {} ELSE {} END",
-                ipv6(&digits),
-                ipv4(&digits)
+                ipv6(&value),
+                ipv4(&digest(&value))
             ),
             Form::Digits => format!(
-                "left(repeat(translate({digits}, 'abcdef', '172839'), 1 + length({of}) / 64), \
-                 length({of}))"
+                "left(repeat(translate({}, 'abcdef', '172839'), 1 + length({of}) / 64), \
+                 length({of}))",
+                digest(&value)
             ),
         }
     }
@@ -182,9 +177,11 @@ fn ipv4(digits: &str) -> String {
 }
 
 /// In 2001:db8::/32 (RFC 3849).
-fn ipv6(digits: &str) -> String {
+fn ipv6(value: &str) -> String {
     format!(
-        "'2001:db8:' || trim(trailing ':' from regexp_replace(left({digits}, 24), '(.{{4}})', '\\1:', 'g'))"
+        "regexp_replace({}, '(.{{4}})(.{{4}})(.{{4}})(.{{4}})(.{{4}})(.{{4}})', \
+         '2001:db8:\\1:\\2:\\3:\\4:\\5:\\6')",
+        digits(value, 24)
     )
 }
 

@@ -28,7 +28,7 @@ const STEPS: [Step; 6] = [
         ],
     },
     Step {
-        when: "mkx_text ~ '[=:]' AND mkx_text ~* 'token|key|pass|pwd|secret|auth|sig|ses|sid|code|otp'",
+        when: "(strpos(mkx_text, '=') > 0 OR strpos(mkx_text, ':') > 0) AND mkx_text ~* 'token|key|pass|pwd|secret|auth|sig|ses|sid|code|otp'",
         patterns: &[
             // parameters that open something: ?token=…, &api_key=…
             (
@@ -104,17 +104,33 @@ const STEPS: [Step; 6] = [
     },
 ];
 
-/// SQL that scrubs a text.
+/// SQL that scrubs a text. One in which no step finds anything to look at, as in most, is not
+/// handed from step to step.
 pub(super) fn text(value: &str) -> String {
-    STEPS.iter().fold(value.to_owned(), |value, step| {
+    let searched = STEPS.map(|step| format!("({})", step.when)).join(" OR ");
+    let scrubbed = STEPS.iter().fold("mkx_text".to_owned(), |value, step| {
         replaced(&value, step.when, step.patterns)
-    })
+    });
+    once(
+        value,
+        &format!("CASE WHEN {searched} THEN {scrubbed} ELSE mkx_text END"),
+    )
 }
 
 /// SQL that replaces patterns in a text, one after the other, where `when` holds of `mkx_text`.
-/// OFFSET 0 keeps the planner from computing `value` once for each time that it is named.
 pub(super) fn replaced<S: AsRef<str>>(value: &str, when: &str, patterns: &[(S, S)]) -> String {
-    let replaced = patterns
+    once(
+        value,
+        &format!(
+            "CASE WHEN {when} THEN {} ELSE mkx_text END",
+            patterns_replaced(patterns)
+        ),
+    )
+}
+
+/// SQL over `mkx_text` that replaces patterns, one after the other.
+pub(super) fn patterns_replaced<S: AsRef<str>>(patterns: &[(S, S)]) -> String {
+    patterns
         .iter()
         .fold("mkx_text".to_owned(), |text, (pattern, with)| {
             format!(
@@ -122,9 +138,11 @@ pub(super) fn replaced<S: AsRef<str>>(value: &str, when: &str, patterns: &[(S, S
                 sql::literal(pattern.as_ref()),
                 sql::literal(with.as_ref())
             )
-        });
-    format!(
-        "(SELECT CASE WHEN {when} THEN {replaced} ELSE mkx_text END \
-         FROM (SELECT {value} AS mkx_text OFFSET 0) AS mkx_step)"
-    )
+        })
+}
+
+/// SQL of `result`, in which `mkx_text` is the value. OFFSET 0 keeps the planner from computing
+/// it once for each time that it is named.
+pub(super) fn once(value: &str, result: &str) -> String {
+    format!("(SELECT {result} FROM (SELECT {value} AS mkx_text OFFSET 0) AS mkx_step)")
 }

@@ -1,15 +1,53 @@
 //! EA's hosts become EB's in absolute and protocol-relative URLs.
 
-use super::scrub::replaced;
+use super::scrub::{once, patterns_replaced};
+use crate::sql;
 
-/// SQL that rewrites the URLs in a text.
+/// SQL that rewrites the URLs in a text. Patterns are slow, and most texts have none of the hosts,
+/// or are one URL and name no host again: these are told by comparing.
 pub(super) fn text(value: &str, hosts: &[(String, String)]) -> String {
+    let mut cases = format!("WHEN NOT ({}) THEN mkx_text", named("mkx_text", hosts));
+    for (ea, eb) in hosts {
+        let is_searched_for = hosts.iter().any(|(host, _)| host == eb);
+        if !is_searched_for {
+            let start = format!("https://{ea}/");
+            let rest = format!("substr(mkx_text, {})", start.chars().count() + 1);
+            cases.push_str(&format!(
+                " WHEN starts_with(mkx_text, {}) AND NOT ({}) THEN {} || {rest}",
+                sql::literal(&start),
+                named(&rest, hosts),
+                sql::literal(&format!("https://{eb}/"))
+            ));
+        }
+    }
     let patterns: Vec<_> = hosts
         .iter()
         .map(|(ea, eb)| (pattern(ea), format!("\\1{eb}")))
         .collect();
-    let when = r"strpos(mkx_text, '//') > 0 OR strpos(mkx_text, E'\\/') > 0";
-    replaced(value, when, &patterns)
+    let replaced = patterns_replaced(&patterns);
+    once(value, &format!("CASE {cases} ELSE {replaced} END"))
+}
+
+/// Whether a text names one of the hosts in whatever case. `makapix.club` is looked for and
+/// `www.makapix.club`, which contains it, is not.
+fn named(text: &str, hosts: &[(String, String)]) -> String {
+    let contains_another = |host: &str| {
+        hosts
+            .iter()
+            .any(|(other, _)| other != host && host.contains(other.as_str()))
+    };
+    let found: Vec<_> = hosts
+        .iter()
+        .filter(|(host, _)| !contains_another(host))
+        .map(|(host, _)| {
+            let host = sql::literal(&host.to_lowercase());
+            format!("strpos(lower({text} COLLATE \"C\"), {host}) > 0")
+        })
+        .collect();
+    match found.is_empty() {
+        true => "FALSE".into(),
+        false => found.join(" OR "),
+    }
 }
 
 /// A URL up to its host, where the host is `host` and not merely contains it. A slash may be
