@@ -22,8 +22,9 @@ const MOST_VALUES: usize = 25;
 /// Numbers with more distinct values than this count something.
 const MOST_NUMBERS: usize = 8;
 
-/// The rows that rule out columns of many values; cheap to look at, whatever the table.
-const LOOKED_AT: usize = 10_000;
+/// The first rows of a table, cheap to look at however large it is: they rule out columns of many
+/// values, and show most values of the others.
+pub const FIRST_ROWS: usize = 10_000;
 
 /// So many groups among those rows are few.
 const FEW_GROUPS: i64 = 2_000;
@@ -56,6 +57,28 @@ impl Round {
             order,
             next: AtomicUsize::new(0),
         }
+    }
+
+    /// Does `work` for every table of a graph in two sessions, and gives it in the order of the nodes.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn in_two_sessions<T: Send>(
+        graph: &Graph,
+        [one, other]: [&mut Client; 2],
+        work: impl Fn(usize, &mut Session) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        let round = Round::over(graph);
+        let done = |client: &mut Client| {
+            let mut session = Session { client };
+            round.work(|at| work(at, &mut session))
+        };
+        std::thread::scope(|threads| {
+            let theirs = threads.spawn(|| done(other));
+            let ours = done(one);
+            let theirs = theirs.join().expect("the work does not panic");
+            Ok(in_order(ours?, theirs?))
+        })
     }
 
     /// Does `work` for tables that nobody has taken yet, until there are none.
@@ -201,7 +224,7 @@ fn are_few_together(
     let values: Vec<_> = columns.iter().map(|column| value_sql(column)).collect();
     let query = format!(
         "SELECT count(*) FROM (SELECT DISTINCT * FROM (SELECT {} FROM {} AS {ROW} WHERE {condition} \
-         LIMIT {LOOKED_AT}) AS mkx_first ({})) AS mkx_groups",
+         LIMIT {FIRST_ROWS}) AS mkx_first ({})) AS mkx_groups",
         values.join(", "),
         node.table.from_sql(),
         (0..columns.len())
@@ -290,7 +313,7 @@ fn not_ruled_out<'a>(
         .collect();
     let names = columns.iter().map(|column| sql::identifier(&column.name));
     let query = format!(
-        "SELECT {} FROM (SELECT {} FROM {} AS {ROW} WHERE {condition} LIMIT {LOOKED_AT}) AS {ROW}",
+        "SELECT {} FROM (SELECT {} FROM {} AS {ROW} WHERE {condition} LIMIT {FIRST_ROWS}) AS {ROW}",
         counts.join(", "),
         names.collect::<Vec<_>>().join(", "),
         node.table.from_sql()

@@ -9,7 +9,7 @@ use mkx_contract::{Result, voice};
 use postgres::Client;
 
 use crate::catalog::Column;
-use crate::census::{Census, Round, Value, in_order};
+use crate::census::{Census, FIRST_ROWS, Round, Value};
 use crate::closure::{
     self, Batch, Extent, Graph, Keys, Link, Node, ROW, Session, Sets, Up, Which, by_identity,
     columns_of, of_policy, owned,
@@ -22,9 +22,6 @@ use crate::transform::Context;
 /// Values that do not occur yet, for the columns of one table.
 type Missing<'g> = Vec<(&'g Column, BTreeSet<Value>)>;
 
-/// So many rows show most values, whatever the table.
-const LOOKED_AT: usize = 10_000;
-
 /// Adds the rows that are missing, and what they include; tables that refer to others first, for
 /// what they bring may carry what those miss. What is missing is found in two sessions.
 ///
@@ -33,12 +30,13 @@ const LOOKED_AT: usize = 10_000;
 pub fn cover(
     graph: &Graph,
     sets: &mut Sets,
-    client: &mut Client,
-    beside: &mut Client,
+    [client, beside]: [&mut Client; 2],
     census: &[Census],
     context: &Context,
 ) -> Result<Vec<CoverageAdded>> {
-    let mut missing = missing(graph, sets, [client, beside], census, context)?;
+    let mut missing = Round::in_two_sessions(graph, [client, beside], |at, session| {
+        Table { graph, at, context }.missing(sets, session, &census[at])
+    })?;
     let mut session = Session { client };
     let mut added = Vec::new();
     for at in graph.order.iter().rev().flatten().copied() {
@@ -58,29 +56,6 @@ pub fn cover(
         closure::include(graph, sets, &mut session, Some(new))?;
     }
     Ok(added)
-}
-
-/// What the own rows of each table do not show.
-fn missing<'g>(
-    graph: &'g Graph<'g>,
-    sets: &Sets,
-    [one, other]: [&mut Client; 2],
-    census: &[Census],
-    context: &'g Context,
-) -> Result<Vec<Missing<'g>>> {
-    let round = Round::over(graph);
-    let look = |client: &mut Client| {
-        let mut session = Session { client };
-        round.work(|at| Table { graph, at, context }.missing(sets, &mut session, &census[at]))
-    };
-    std::thread::scope(|threads| {
-        let theirs = threads.spawn(|| look(other));
-        let ours = look(one);
-        let theirs = theirs
-            .join()
-            .expect("what is missing is found without a panic");
-        Ok(in_order(ours?, theirs?))
-    })
 }
 
 struct Table<'a> {
@@ -139,7 +114,7 @@ impl<'a> Table<'a> {
     /// show one of the others.
     fn look(&self, session: &mut Session, tail: &str, missing: &mut Missing) -> Result<()> {
         missing.retain(|(_, values)| !values.is_empty());
-        for limit in [Some(LOOKED_AT), None] {
+        for limit in [Some(FIRST_ROWS), None] {
             if missing.is_empty() {
                 return Ok(());
             }

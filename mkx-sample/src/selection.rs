@@ -2,7 +2,6 @@
 //! is read.
 
 use mkx_contract::{Failure, Result};
-use postgres::Client;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -112,10 +111,11 @@ pub fn select(
         let theirs = theirs.join().expect("the census does not panic");
         Ok((chosen?, in_order(ours?, theirs?)))
     })?;
-    let coverage = cover(&graph, &mut sets, client, &mut beside, &census, context)?;
-    let mut session = Session { client };
-    closure::stubs(&graph, &mut sets, &mut session)?;
-    let surveys = surveys(&graph, &sets, session.client, &mut beside)?;
+    let coverage = cover(&graph, &mut sets, [client, &mut beside], &census, context)?;
+    closure::stubs(&graph, &mut sets, &mut Session { client })?;
+    let surveys = Round::in_two_sessions(&graph, [client, &mut beside], |at, session| {
+        survey(&graph, &sets, session, at)
+    })?;
     Finding {
         graph: &graph,
         sets: &sets,
@@ -124,26 +124,6 @@ pub fn select(
         coverage,
     }
     .finish(&surveys, &chosen)
-}
-
-/// Counts what comes, in two sessions.
-fn surveys(
-    graph: &Graph,
-    sets: &Sets,
-    one: &mut Client,
-    other: &mut Client,
-) -> Result<Vec<Survey>> {
-    let round = Round::over(graph);
-    let count = |client: &mut Client| {
-        let mut session = Session { client };
-        round.work(|at| survey(graph, sets, &mut session, at))
-    };
-    std::thread::scope(|threads| {
-        let theirs = threads.spawn(|| count(other));
-        let ours = count(one);
-        let theirs = theirs.join().expect("the survey does not panic");
-        Ok(in_order(ours?, theirs?))
-    })
 }
 
 /// Down from the chosen rows and the pins, then up.

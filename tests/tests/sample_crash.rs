@@ -399,14 +399,17 @@ struct Held {
     token: CancelToken,
 }
 
+/// Nothing of a run goes on at the server, and once the lock is given up the next run succeeds.
 #[track_caller]
-fn check_nothing_goes_on(server: &PostgresServer) {
+fn check_it_all_ended(site: &Site, server: &PostgresServer, lock: &CancelToken) {
     wait_until(Duration::from_secs(5), "no program is left", || {
         programs_at(server).is_empty()
     });
     wait_until(Duration::from_secs(5), "no session is left", || {
         sessions_at(server).0 == 0
     });
+    lock.cancel_query(NoTls).unwrap();
+    check_next_run_succeeds(site);
 }
 
 /// Nobody reads or writes rows of it.
@@ -419,9 +422,7 @@ fn a_dump_ends_with_the_run_that_started_it() {
     let site = shop::open();
     let held = held_up(&site, &site.ea, "schema", DATABASE, ALL);
     held.running.kill();
-    check_nothing_goes_on(&site.ea);
-    held.token.cancel_query(NoTls).unwrap();
-    check_next_run_succeeds(&site);
+    check_it_all_ended(&site, &site.ea, &held.token);
 }
 
 #[test]
@@ -430,9 +431,7 @@ fn a_restore_ends_with_all_its_workers_when_the_run_does() {
     let held = held_up(&site, &site.eb, "indexes", "makapix_mkx_build", ITS_SHAPE);
     assert!(programs_at(&site.eb).len() > 1);
     held.running.kill();
-    check_nothing_goes_on(&site.eb);
-    held.token.cancel_query(NoTls).unwrap();
-    check_next_run_succeeds(&site);
+    check_it_all_ended(&site, &site.eb, &held.token);
 }
 
 #[test]
@@ -441,7 +440,5 @@ fn a_dump_breaks_off_at_ctrl_c() {
     let mut held = held_up(&site, &site.ea, "schema", DATABASE, ALL);
     held.running.interrupt();
     held.running.wait().expect_code(130);
-    check_nothing_goes_on(&site.ea);
-    held.token.cancel_query(NoTls).unwrap();
-    check_next_run_succeeds(&site);
+    check_it_all_ended(&site, &site.ea, &held.token);
 }

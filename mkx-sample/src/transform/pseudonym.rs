@@ -119,8 +119,13 @@ impl Place<'_> {
             Some(length) => most.min((length as usize).saturating_sub(self.frame(form))),
             None => most,
         };
-        let digits = |most: usize| digits(&value, room(most));
-        let letters = || format!("translate({}, '0123456789abcdef', '{LETTERS}')", digits(16));
+        let fitting = |most: usize| digits(&value, room(most));
+        let letters = || {
+            format!(
+                "translate({}, '0123456789abcdef', '{LETTERS}')",
+                fitting(16)
+            )
+        };
         match form {
             Form::Email => format!(
                 "'user-' || {} || {}",
@@ -129,11 +134,11 @@ impl Place<'_> {
             ),
             Form::Handle => format!("'user-' || {}", letters()),
             Form::Name => format!("'name ' || {}", letters()),
-            Form::UserAgent => format!("'mkx/1.0 (' || {} || ')'", digits(16)),
-            Form::Token => digits(40),
+            Form::UserAgent => format!("'mkx/1.0 (' || {} || ')'", fitting(16)),
+            Form::Token => fitting(40),
             Form::Uuid => format!(
                 "overlay(overlay({} placing '4' from 13 for 1) placing '8' from 17 for 1)::uuid::text",
-                super::digits(&value, 32)
+                digits(&value, 32)
             ),
             Form::Ipv4 => ipv4(&digest(&value)),
             Form::Ipv6 => ipv6(&value),

@@ -44,9 +44,10 @@ fn named(text: &str, hosts: &[(String, String)]) -> String {
             format!("strpos(lower({text} COLLATE \"C\"), {host}) > 0")
         })
         .collect();
-    match found.is_empty() {
-        true => "FALSE".into(),
-        false => found.join(" OR "),
+    if found.is_empty() {
+        "FALSE".into()
+    } else {
+        found.join(" OR ")
     }
 }
 
