@@ -17,7 +17,9 @@ const OPTIONS: &str = "-c default_transaction_read_only=on -c statement_timeout=
 /// # Errors
 /// Exit 4 where the server can not be reached; exit 3 where the database is no sample of `site`.
 pub fn open(endpoint: &Endpoint, site: &str) -> Result<(Client, Mark)> {
-    opened(endpoint, site, OPTIONS)
+    let mut client = endpoint.connect(OPTIONS)?;
+    let mark = mark_for(endpoint, site, &mut client)?;
+    Ok((client, mark))
 }
 
 /// Opens EB for the judge, which needs temporary tables and leaves nothing behind. Until the
@@ -30,24 +32,22 @@ pub fn open_for_judgement(
     site: &str,
     source: Origin,
 ) -> Result<(Client, Mark)> {
-    let (mut client, mark) = opened(
-        endpoint,
-        site,
+    let mut client = endpoint.connect(
         "-c default_transaction_read_only=on -c statement_timeout=0 \
          -c standard_conforming_strings=on -c work_mem=32MB -c jit=off",
     )?;
     check_apart("judge", source, &identity::of(endpoint, &mut client)?)?;
+    let mark = mark_for(endpoint, site, &mut client)?;
     client
         .batch_execute("SET default_transaction_read_only = off")
         .map_err(|error| endpoint.cannot("judge", &error))?;
     Ok((client, mark))
 }
 
-fn opened(endpoint: &Endpoint, site: &str, options: &str) -> Result<(Client, Mark)> {
-    let mut client = endpoint.connect(options)?;
-    let mark = mark(&mut client)?;
-    match mark {
-        Some(mark) if mark.site == site => Ok((client, mark)),
+/// The mark of a sample of the site.
+fn mark_for(endpoint: &Endpoint, site: &str, client: &mut Client) -> Result<Mark> {
+    match mark(client)? {
+        Some(mark) if mark.site == site => Ok(mark),
         Some(mark) => Err(Failure::input(format!(
             "cannot use \"{}\" on {}: it holds the sample of another site, \"{}\"",
             endpoint.database(),

@@ -1,5 +1,5 @@
 //! The judge finds a value that is missing from an enum-like column, whatever the column's type and
-//! whether or not the server has statistics of it.
+//! whether or not the server has statistics of it; and no row is added for a value that is there.
 
 #![allow(clippy::unwrap_used)] // a test that fails says where
 
@@ -84,4 +84,47 @@ fn a_missing_value_is_found_in_every_kind_of_column() {
         eb.batch_execute(&mend).unwrap();
     }
     assert_eq!(missing(&site, 0), Vec::<String>::new());
+}
+
+/// Everything comes: the last of many visits shows a value of its own, and of six badges, two to a
+/// colour, three come because guests refer to them.
+const FAIR: &str = "
+CREATE TABLE badge (id integer PRIMARY KEY, colour text);
+INSERT INTO badge SELECT id, 'colour ' || id % 3 FROM generate_series(0, 5) id;
+CREATE TABLE guest (id integer PRIMARY KEY, badge_id integer NOT NULL REFERENCES badge);
+INSERT INTO guest SELECT id, 3 + id % 3 FROM generate_series(1, 30) id;
+CREATE TABLE visit (id integer PRIMARY KEY, guest_id integer NOT NULL REFERENCES guest, stand text);
+INSERT INTO visit SELECT id, 1 + id % 30, CASE WHEN id = 20500 THEN 'last' ELSE 'first' END
+    FROM generate_series(1, 20500) id;
+ANALYZE;
+";
+
+const FAIR_POLICY: &str = r#"{
+  "record": "mkx.sample.policy/1",
+  "application": "fair",
+  "root": { "table": "guest", "name_column": "id", "activity": [] },
+  "tables": {
+    "badge": { "rows": "sampled", "columns": { "id": "keep", "colour": "keep" } },
+    "guest": {
+      "rows": "sampled",
+      "edges": { "badge_id": "include" },
+      "columns": { "id": "keep", "badge_id": "keep" }
+    },
+    "visit": {
+      "rows": "sampled",
+      "edges": { "guest_id": "own" },
+      "columns": { "id": "keep", "guest_id": "keep", "stand": "keep" }
+    }
+  }
+}"#;
+
+#[test]
+fn nothing_is_added_for_values_that_are_there() {
+    let site = Site::of_application(FAIR, "public", FAIR_POLICY);
+    let run = sample(&site, &["run", "--percent", "100"])
+        .run()
+        .expect_code(0);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["coverage"], serde_json::json!([]));
+    assert_eq!(report["rows"], 20_533);
 }

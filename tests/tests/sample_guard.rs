@@ -238,14 +238,12 @@ fn production_with_developments_mark_is_neither_reset_nor_judged() {
     assert!(mark.contains(origin), "{mark}");
     let of_an_earlier_version = format!("{}}}", mark.split(",\"source\":").next().unwrap());
     let ea = site.ea.url_without_password("owner", DATABASE);
+    let itself = "it is the database that the sample is read from";
+    check_refused(&site, &["verify", "--to", &ea], itself);
     for mark in [&mark, &of_an_earlier_version] {
         set_comment(&site.ea, mark);
         for verb in ["reset", "verify"] {
-            check_refused(
-                &site,
-                &[verb, "--to", &ea],
-                "it is the database that the sample is read from",
-            );
+            check_refused(&site, &[verb, "--to", &ea], itself);
         }
     }
     // Development is reset without production where its mark tells them apart, else not.
