@@ -6,11 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mkx_contract::journal::{Journal, Step};
-use mkx_contract::lock::SiteLock;
-use mkx_contract::{
-    EnvironmentName as Name, Failure, Record, Result, Site, guard, interrupt, voice,
-};
+use mkx_contract::tool::lock::SiteLock;
+use mkx_contract::tool::{confirm, interrupt, voice};
+use mkx_contract::{EnvironmentName as Name, Failure, Record, Result, Site};
+use mkx_contract::{tool::journal::Journal, tool::journal::Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -92,7 +91,7 @@ pub fn apply(site: &Site, prober: &Prober, permissions: &Permissions) -> Result<
     }
     if report.environments.contains(&Name::Ea) && !found.json["apps"].is_null() {
         let domain = &site.environments.ea.domain;
-        guard::confirm::production(
+        confirm::production(
             domain,
             permissions.confirm,
             &format!("change the edge of {domain}"),

@@ -1,7 +1,7 @@
 //! The matrix, asked of a configuration instead of a server; and labels whose values the proxy
 //! drops or misreads.
 
-use mkx_contract::site::Access;
+use mkx_contract::record::site::Access;
 use mkx_contract::{EnvironmentName, Failure, Record, Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

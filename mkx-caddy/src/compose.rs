@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use duct::cmd;
-use mkx_contract::site::Environment;
+use mkx_contract::record::site::Environment;
 use mkx_contract::{Failure, Result};
 use serde_json::Value;
 

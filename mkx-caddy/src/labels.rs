@@ -7,7 +7,7 @@
 
 use std::fmt::Write;
 
-use mkx_contract::site::{Name, Site};
+use mkx_contract::record::site::{Name, Site};
 
 use crate::directive::{self, Directive};
 use crate::edge::{Carrier, Edge};

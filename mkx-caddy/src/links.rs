@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use mkx_contract::{Failure, Result, voice};
+use mkx_contract::tool::voice;
+use mkx_contract::{Failure, Result};
 use walkdir::WalkDir;
 
 /// Path patterns that refuse every link of the vault which leads out of it, or nowhere.

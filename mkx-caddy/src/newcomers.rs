@@ -7,7 +7,8 @@
 
 use std::time::{Duration, Instant};
 
-use mkx_contract::{Failure, Result, Site, interrupt};
+use mkx_contract::tool::interrupt;
+use mkx_contract::{Failure, Result, Site};
 use serde_json::Value;
 
 use crate::admin::Admin;

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use mkx_contract::site::Certificates;
-use mkx_contract::{Failure, Record, Result, Site, interrupt};
+use mkx_contract::record::site::Certificates;
+use mkx_contract::tool::interrupt;
+use mkx_contract::{Failure, Record, Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use x509_parser::parse_x509_certificate;

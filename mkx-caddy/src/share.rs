@@ -1,7 +1,7 @@
 //! Which part of a configuration is whose: what a change of EB must leave as it is.
 
 use mkx_contract::Site;
-use mkx_contract::site::Environment;
+use mkx_contract::record::site::Environment;
 use serde_json::{Map, Value, json};
 
 /// All hosts of an environment.

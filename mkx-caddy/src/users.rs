@@ -4,7 +4,8 @@ use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use mkx_contract::{Failure, Result, Secret, voice};
+use mkx_contract::tool::voice;
+use mkx_contract::{Failure, Result, Secret};
 
 /// Bcrypt takes no more; what is longer would be cut without a word.
 const LONGEST_PASSWORD_BYTES: usize = 72;

@@ -77,7 +77,7 @@ pub fn check_development(site: &Site, model: &Model) -> Result<()> {
 mod tests {
     use super::*;
     use crate::preset::Preset;
-    use mkx_contract::site::Host;
+    use mkx_contract::record::site::Host;
     use serde_json::{Value, json};
 
     #[track_caller]
@@ -87,7 +87,7 @@ mod tests {
             memory_bytes: 1 << 33,
         };
         let text = Preset::Makapix.site(&host).to_string();
-        let site = mkx_contract::site::read(&text, "x", std::path::Path::new("/")).unwrap();
+        let site = mkx_contract::record::site::read(&text, "x", std::path::Path::new("/")).unwrap();
         let done = check_development(&site, &Model::parse(model).unwrap());
         match (done, expected) {
             (Ok(()), None) => {}

@@ -172,7 +172,7 @@ impl Compose {
         if output.status.success() {
             return Ok(());
         }
-        mkx_contract::interrupt::check()?;
+        mkx_contract::tool::interrupt::check()?;
         let verb = arguments.first().map(|verb| verb.to_string_lossy());
         Err(Failure::peer(format!(
             "cannot {} {}: Docker Compose failed",

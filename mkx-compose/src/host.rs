@@ -1,6 +1,6 @@
 //! The machine's size.
 
-use mkx_contract::site::Host;
+use mkx_contract::record::site::Host;
 use mkx_contract::{Failure, Result};
 
 /// Processors that this process may use, and the machine's memory.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mkx_contract::site::{Host, Share};
+use mkx_contract::record::site::{Host, Share};
 use mkx_contract::{EnvironmentName, Record};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -7,5 +7,5 @@ use mkx_compose::command::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    mkx_contract::program::run("mkx-compose", || arguments.run())
+    mkx_contract::tool::program::run("mkx-compose", || arguments.run())
 }

@@ -148,7 +148,7 @@ fn occurs(text: &str, at: usize, name: &str, kind: Kind) -> bool {
 mod tests {
     use super::*;
     use crate::preset::Preset;
-    use mkx_contract::site::Host;
+    use mkx_contract::record::site::Host;
 
     fn site() -> Site {
         let host = Host {
@@ -156,7 +156,7 @@ mod tests {
             memory_bytes: 1 << 33,
         };
         let text = Preset::Makapix.site(&host).to_string();
-        mkx_contract::site::read(&text, "preset", Path::new("/srv")).unwrap()
+        mkx_contract::record::site::read(&text, "preset", Path::new("/srv")).unwrap()
     }
 
     #[track_caller]

@@ -1,7 +1,7 @@
 //! Site documents that come with the tool.
 
 use clap::ValueEnum;
-use mkx_contract::site::Host;
+use mkx_contract::record::site::Host;
 use serde_json::{Map, Value, json};
 
 /// An application whose site is known.
@@ -51,7 +51,8 @@ mod tests {
         };
         for preset in Preset::value_variants() {
             let text = preset.site(&host).to_string();
-            let site = mkx_contract::site::read(&text, "preset", Path::new("/srv/mkx")).unwrap();
+            let site =
+                mkx_contract::record::site::read(&text, "preset", Path::new("/srv/mkx")).unwrap();
             assert_eq!(site.host, host);
         }
     }

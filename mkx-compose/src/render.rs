@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use mkx_contract::secret::is_secret_name;
+use mkx_contract::record::secret::is_secret_name;
 use mkx_contract::{Failure, Result};
 use serde_json::{Map, Value, json};
 

@@ -1,29 +1,16 @@
-//! What every mkx tool does alike.
+//! What the tools hand each other, and how every tool behaves.
 //!
-//! The normative text is `docs/contract.md`. A tool's `main` calls [`program::run`], reads its
-//! input through [`input`], answers through [`output::Output`], fails with a [`Failure`], and
-//! takes the [`lock::SiteLock`] and writes the [`journal::Journal`] around everything it changes.
+//! [`record`] is the first: records, failures and their exit codes, the site document, findings,
+//! manifests, the journal's entries, secrets. [`tool`] is the second: a tool's `main` calls
+//! [`tool::program::run`], reads through [`tool::input`], answers through
+//! [`tool::output`], and wraps whatever it changes in a [`tool::step`]. The normative text is
+//! `docs/contract.md`.
 
-pub mod about;
-pub mod arguments;
-pub mod failure;
-pub mod guard;
-pub mod input;
-pub mod interrupt;
-pub mod journal;
-pub mod lock;
-pub mod manifest;
-pub mod output;
-pub mod place;
-pub mod program;
 pub mod record;
-pub mod schema;
-pub mod secret;
-pub mod site;
-pub mod voice;
+pub mod tool;
 
-pub use failure::{Failure, Kind, Result};
-pub use program::Answer;
 pub use record::Record;
-pub use secret::Secret;
-pub use site::{Environment, Name as EnvironmentName, Site};
+pub use record::failure::{Failure, Kind, Result};
+pub use record::secret::Secret;
+pub use record::site::{Environment, Name as EnvironmentName, Site};
+pub use tool::program::Answer;

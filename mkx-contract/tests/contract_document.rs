@@ -8,7 +8,9 @@ mod examples;
 
 use std::path::Path;
 
-use mkx_contract::{Record, Site, journal, manifest};
+use mkx_contract::record::journal;
+use mkx_contract::record::manifest;
+use mkx_contract::{Record, Site};
 
 #[test]
 fn every_example_of_a_shared_record_is_read_and_written_as_it_stands() {
@@ -31,7 +33,7 @@ fn check_site(example: &examples::Example) {
     let written = serde_json::Value::Object(mkx_contract::record::to_object(&site));
     assert_eq!(written, example.value);
     let text = example.value.to_string();
-    mkx_contract::site::read(&text, "the example", Path::new("/srv/mkx")).unwrap();
+    mkx_contract::record::site::read(&text, "the example", Path::new("/srv/mkx")).unwrap();
 }
 
 fn check_owner(kind: &str, line: usize) {

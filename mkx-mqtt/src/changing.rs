@@ -1,9 +1,9 @@
 //! What every verb does around a change of a broker's files: production is confirmed, the site's
 //! lock is held, and the journal has a line before and one after.
 
-use mkx_contract::guard::confirm;
-use mkx_contract::journal::Journal;
-use mkx_contract::lock::SiteLock;
+use mkx_contract::tool::confirm;
+use mkx_contract::tool::journal::Journal;
+use mkx_contract::tool::lock::SiteLock;
 use mkx_contract::{EnvironmentName, Result, Site};
 use serde_json::Value;
 

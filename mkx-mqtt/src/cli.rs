@@ -1,10 +1,11 @@
 //! The command line.
 
 use clap::{Parser, Subcommand};
-use mkx_contract::about::About;
-use mkx_contract::arguments::Common;
-use mkx_contract::schema::Schemas;
-use mkx_contract::{Answer, Result, output};
+use mkx_contract::tool::about::About;
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::output;
+use mkx_contract::tool::schema::Schemas;
+use mkx_contract::{Answer, Result};
 
 use crate::{certs, check, passwd, probe, render};
 

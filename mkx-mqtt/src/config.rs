@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use mkx_contract::site::{PLAYER, Right};
+use mkx_contract::record::site::{PLAYER, Right};
 use mkx_contract::{EnvironmentName, Site};
 
 use crate::place::Files;

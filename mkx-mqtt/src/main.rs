@@ -28,5 +28,5 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
-    mkx_contract::program::run("mkx-mqtt", || arguments.run())
+    mkx_contract::tool::program::run("mkx-mqtt", || arguments.run())
 }

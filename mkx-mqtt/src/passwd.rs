@@ -4,9 +4,10 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::input::Input;
-use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result, Secret, Site, output, voice};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::input::Input;
+use mkx_contract::tool::{output, voice};
+use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result, Secret, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -3,7 +3,8 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mkx_contract::{EnvironmentName, Failure, Result, Site, voice};
+use mkx_contract::tool::voice;
+use mkx_contract::{EnvironmentName, Failure, Result, Site};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mkx_contract::guard::database::Mark;
+use crate::guard::database::Mark;
 use mkx_contract::{Failure, Result};
 use postgres::Client;
 

@@ -1,7 +1,7 @@
 //! EB's server: the databases around EB's own, made, marked, cloned and removed. Nothing without
 //! our mark is ever removed.
 
-use mkx_contract::guard::database::Mark;
+use crate::guard::database::Mark;
 use mkx_contract::{Failure, Result};
 use postgres::Client;
 use postgres::error::SqlState;
@@ -293,7 +293,7 @@ impl Cluster {
         match self.client.batch_execute(&exact) {
             Ok(()) => {}
             Err(error) if is_about_locale(&error) => {
-                mkx_contract::voice::warn(format!(
+                mkx_contract::tool::voice::warn(format!(
                     "the development server does not know production's locale ({}): text may sort otherwise there",
                     cause(&error)
                 ));

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use mkx_contract::{Failure, Result, interrupt};
+use mkx_contract::tool::interrupt;
+use mkx_contract::{Failure, Result};
 use postgres::Client;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

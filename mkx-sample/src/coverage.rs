@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use mkx_contract::{Result, voice};
+use mkx_contract::Result;
+use mkx_contract::tool::voice;
 use postgres::Client;
 
 use crate::catalog::Column;

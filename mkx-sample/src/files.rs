@@ -6,9 +6,10 @@
 use std::io::Write;
 
 use fallible_iterator::FallibleIterator;
-use mkx_contract::manifest::{End, File, check_path};
-use mkx_contract::output::Output;
-use mkx_contract::{Failure, Result, interrupt};
+use mkx_contract::record::manifest::{End, File, check_path};
+use mkx_contract::tool::interrupt;
+use mkx_contract::tool::output::Output;
+use mkx_contract::{Failure, Result};
 use postgres::types::ToSql;
 use postgres::{Client, Row};
 

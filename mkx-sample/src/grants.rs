@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use mkx_contract::site::Grant;
-use mkx_contract::{Failure, Result, voice};
+use mkx_contract::record::site::Grant;
+use mkx_contract::tool::voice;
+use mkx_contract::{Failure, Result};
 use postgres::Client;
 
 use crate::cluster::Cluster;

@@ -1,7 +1,7 @@
 //! What a database says it is, for the production guard; a role that can only SELECT suffices.
 
+use crate::guard::database::{Identity, Mark};
 use mkx_contract::Result;
-use mkx_contract::guard::database::{Identity, Mark};
 use postgres::Client;
 
 use crate::endpoint::Endpoint;

@@ -7,5 +7,5 @@ use mkx_sample::command::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    mkx_contract::program::run("mkx-sample", || arguments.run())
+    mkx_contract::tool::program::run("mkx-sample", || arguments.run())
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use mkx_contract::journal::make_state_directory;
+use mkx_contract::tool::journal::make_state_directory;
 use mkx_contract::{Failure, Result, Secret, Site};
 
 /// As the application hashes passwords.

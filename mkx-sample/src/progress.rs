@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
-use mkx_contract::{Result, interrupt, voice};
+use mkx_contract::Result;
+use mkx_contract::tool::{interrupt, voice};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

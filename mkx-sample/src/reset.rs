@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
-use mkx_contract::journal::Journal;
-use mkx_contract::lock::SiteLock;
-use mkx_contract::{EnvironmentName, Failure, Record, Result, Site, interrupt, voice};
+use mkx_contract::tool::interrupt;
+use mkx_contract::tool::journal::Journal;
+use mkx_contract::tool::lock::SiteLock;
+use mkx_contract::tool::voice;
+use mkx_contract::{EnvironmentName, Failure, Record, Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use crate::guard::database::{Mark, Origin};
 use jiff::Timestamp;
-use mkx_contract::guard::database::{Mark, Origin};
-use mkx_contract::journal::Journal;
-use mkx_contract::lock::SiteLock;
-use mkx_contract::{EnvironmentName, Failure, Result, Secret, Site, interrupt, voice};
+use mkx_contract::tool::interrupt;
+use mkx_contract::tool::journal::Journal;
+use mkx_contract::tool::lock::SiteLock;
+use mkx_contract::tool::voice;
+use mkx_contract::{EnvironmentName, Failure, Result, Secret, Site};
 use serde_json::json;
 
 use crate::build::{Build, Folder};

@@ -1,6 +1,6 @@
 //! EB's sample as it stands: opened without writing to it, and known by its mark.
 
-use mkx_contract::guard::database::{Mark, Origin, check_apart};
+use crate::guard::database::{Mark, Origin, check_apart};
 use mkx_contract::{Failure, Result};
 use postgres::Client;
 

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mkx_contract::{Result, interrupt};
+use mkx_contract::Result;
+use mkx_contract::tool::interrupt;
 use postgres::Client;
 
 use crate::endpoint::Endpoint;

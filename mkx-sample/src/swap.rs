@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use mkx_contract::guard::database::Mark;
+use crate::guard::database::Mark;
 use mkx_contract::{Failure, Result};
 use postgres::Client;
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use mkx_contract::{interrupt, voice};
+use mkx_contract::tool::{interrupt, voice};
 use postgres::{CancelToken, Client};
 
 use crate::endpoint::Endpoint;

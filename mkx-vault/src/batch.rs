@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Mutex;
 
 use indicatif::ProgressBar;
-use mkx_contract::{Failure, Result, interrupt};
+use mkx_contract::tool::interrupt;
+use mkx_contract::{Failure, Result};
 use rustix::io::Errno;
 
 use crate::copy::{self, Buffer, Copier, Trouble};

@@ -5,8 +5,8 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-use mkx_contract::journal::Journal;
-use mkx_contract::lock::SiteLock;
+use mkx_contract::tool::journal::Journal;
+use mkx_contract::tool::lock::SiteLock;
 use mkx_contract::{EnvironmentName, Failure, Result, Site};
 use serde_json::Value;
 

@@ -5,7 +5,9 @@ mod batch;
 mod changing;
 mod content;
 mod copy;
+mod guard;
 mod manifest;
+mod mounts;
 mod prune;
 mod report;
 mod survey;
@@ -20,10 +22,12 @@ mod workers;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mkx_contract::about::About;
-use mkx_contract::arguments::Common;
-use mkx_contract::schema::Schemas;
-use mkx_contract::{Answer, Result, manifest as lines, output, program};
+use mkx_contract::record::manifest as lines;
+use mkx_contract::tool::about::About;
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::schema::Schemas;
+use mkx_contract::tool::{output, program};
+use mkx_contract::{Answer, Result};
 
 /// Make EB's vault hold the files that a manifest names
 ///

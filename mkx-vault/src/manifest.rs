@@ -9,9 +9,9 @@ use std::io::{BufRead, Read};
 use std::ops::Range;
 use std::path::Path;
 
-use mkx_contract::arguments::Common;
-use mkx_contract::input::Input;
-use mkx_contract::manifest::{End, File, check_path};
+use mkx_contract::record::manifest::{End, File, check_path};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::input::Input;
 use mkx_contract::{Failure, Record, Result, Site};
 use serde::de::{Deserialize, Deserializer, Visitor};
 

@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Failure, Record, Result, Site, interrupt, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::{interrupt, output};
+use mkx_contract::{Answer, Failure, Record, Result, Site};
 use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 use schemars::JsonSchema;

@@ -1,6 +1,7 @@
 //! What mkx-vault answers.
 
-use mkx_contract::{Answer, Failure, Record, Result, voice};
+use mkx_contract::tool::voice;
+use mkx_contract::{Answer, Failure, Record, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,8 @@
 
 use std::os::fd::OwnedFd;
 
-use mkx_contract::{Failure, Result, interrupt};
+use mkx_contract::tool::interrupt;
+use mkx_contract::{Failure, Result};
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 

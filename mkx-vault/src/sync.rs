@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Failure, Result, Site, output, voice};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::{output, voice};
+use mkx_contract::{Answer, Failure, Result, Site};
 use serde_json::json;
 
 use crate::batch::{Batches, Tally};

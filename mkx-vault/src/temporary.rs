@@ -1,7 +1,7 @@
 //! The names of files that are not whole yet: `.NAME.mkx-SIXTEEN HEX DIGITS.tmp`, in the folder
 //! of the file that they become.
 
-use mkx_contract::manifest::COMPONENT_LIMIT_BYTES;
+use mkx_contract::record::manifest::COMPONENT_LIMIT_BYTES;
 use rustix::fs::{AtFlags, FileType};
 
 use mkx_contract::Result;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Record, Result, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::output;
+use mkx_contract::{Answer, Record, Result};
 use rustix::fs::FileType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::guard::{check_target, real_directory};
 use clap::Args;
-use mkx_contract::guard::vault::{check_target, real_directory};
 use mkx_contract::{Result, Site};
 
 use crate::tree::{Mounts, Root};

@@ -5,8 +5,9 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Failure, Record, Result, interrupt, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::{interrupt, output};
+use mkx_contract::{Answer, Failure, Record, Result};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use schemars::JsonSchema;

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use mkx_contract::lock::SiteLock;
+use mkx_contract::tool::lock::SiteLock;
 use mkx_tests::fingerprint::{Fingerprint, fingerprint};
 use mkx_tests::postgres_server::PostgresServer;
 use mkx_tests::shop;

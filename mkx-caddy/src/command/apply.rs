@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Result, output, voice};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::{output, voice};
+use mkx_contract::{Answer, Result};
 
 use super::probe::Target;
 use crate::apply::{self, Permissions};

@@ -1,8 +1,9 @@
 //! `mkx-caddy check`: whether a configuration that is there keeps what the site promises.
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Kind, Result, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::output;
+use mkx_contract::{Answer, Kind, Result};
 
 use super::source::Source;
 use crate::check::{self, Report};

@@ -1,8 +1,8 @@
 //! The command line; a file a verb.
 
 use clap::{Parser, Subcommand};
-use mkx_contract::about::About;
-use mkx_contract::arguments::Common;
+use mkx_contract::tool::about::About;
+use mkx_contract::tool::arguments::Common;
 use mkx_contract::{Answer, Result};
 
 use crate::caddy::Caddy;

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Failure, Result, output, voice};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::{output, voice};
+use mkx_contract::{Answer, Failure, Result};
 
 use crate::probe::Prober;
 

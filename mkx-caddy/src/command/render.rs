@@ -1,9 +1,10 @@
 //! `mkx-caddy render`: the whole edge in one of three forms that mean the same.
 
 use clap::{Args, ValueEnum};
-use mkx_contract::arguments::Common;
-use mkx_contract::site::Name;
-use mkx_contract::{Answer, Result, output};
+use mkx_contract::record::site::Name;
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::output;
+use mkx_contract::{Answer, Result};
 
 use super::Program;
 use crate::edge::Edge;

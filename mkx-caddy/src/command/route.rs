@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::input::Input;
-use mkx_contract::{Answer, Failure, Result, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::input::Input;
+use mkx_contract::tool::output;
+use mkx_contract::{Answer, Failure, Result};
 use url::Url;
 
 use super::source::Source;

@@ -1,7 +1,8 @@
 //! `mkx-caddy schema`.
 
-use mkx_contract::schema::Schemas;
-use mkx_contract::{Answer, Result, Site, output};
+use mkx_contract::tool::output;
+use mkx_contract::tool::schema::Schemas;
+use mkx_contract::{Answer, Result, Site};
 
 use super::users::Change;
 use crate::{apply, check, probe, route};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mkx_contract::arguments::Common;
+use mkx_contract::tool::arguments::Common;
 use mkx_contract::{Failure, Result};
 use serde_json::Value;
 

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use mkx_contract::arguments::Common;
-use mkx_contract::input::Input;
-use mkx_contract::journal::Journal;
-use mkx_contract::lock::SiteLock;
-use mkx_contract::site::{Access, Name};
-use mkx_contract::{Answer, Failure, Record, Result, Secret, Site, output, voice};
+use mkx_contract::record::site::{Access, Name};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::input::Input;
+use mkx_contract::tool::journal::Journal;
+use mkx_contract::tool::lock::SiteLock;
+use mkx_contract::tool::{output, voice};
+use mkx_contract::{Answer, Failure, Record, Result, Secret, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

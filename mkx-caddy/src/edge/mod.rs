@@ -9,7 +9,7 @@ pub use vault::{IMMUTABLE, vault_headers};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use mkx_contract::site::{Access, Certificates, Environment, Name};
+use mkx_contract::record::site::{Access, Certificates, Environment, Name};
 use mkx_contract::{Failure, Result, Site};
 
 use crate::directive::{self, Directive};

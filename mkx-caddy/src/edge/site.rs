@@ -1,7 +1,7 @@
 //! An environment's site: the API under its prefix, the pages, Basic Auth where the site asks
 //! for it, and the hosts that only redirect.
 
-use mkx_contract::site::{Access, Environment, Name};
+use mkx_contract::record::site::{Access, Environment, Name};
 
 use super::{Block, Carrier, Context, Version, headers, robots};
 use crate::directive::Directive;

@@ -1,7 +1,7 @@
 //! An environment's vault host: files over https and plain http, the URLs of the former layout,
 //! and what is never served.
 
-use mkx_contract::site::{Environment, Name};
+use mkx_contract::record::site::{Environment, Name};
 
 use super::{Block, Carrier, Context, headers, robots};
 use crate::directive::Directive;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use mkx_contract::Site;
-use mkx_contract::site::Name;
+use mkx_contract::record::site::Name;
 
 use super::{Row, Service, Status};
 

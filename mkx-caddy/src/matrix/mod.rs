@@ -8,7 +8,7 @@ mod vault;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use mkx_contract::site::Name;
+use mkx_contract::record::site::Name;
 use mkx_contract::{Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mkx_contract::Site;
-use mkx_contract::site::{Access, Environment, Name};
+use mkx_contract::record::site::{Access, Environment, Name};
 use url::Url;
 
 use super::{Expected, Matrix, Service, Status};

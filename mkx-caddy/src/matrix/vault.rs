@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mkx_contract::site::{Environment, Name};
+use mkx_contract::record::site::{Environment, Name};
 use mkx_contract::{Result, Site};
 use walkdir::WalkDir;
 

@@ -112,7 +112,7 @@ impl World {
 
     /// The site as the tool sees it.
     pub fn resolved(&self) -> mkx_contract::Site {
-        mkx_contract::site::find(Some(&self.path("site.json"))).unwrap()
+        mkx_contract::tool::site::find(Some(&self.path("site.json"))).unwrap()
     }
 
     pub fn https(&self) -> SocketAddr {

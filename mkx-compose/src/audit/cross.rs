@@ -1,6 +1,6 @@
 //! Values that lead from one environment into the other: names of the other's, and cookies.
 
-use mkx_contract::site::Rule;
+use mkx_contract::record::site::Rule;
 
 use super::{Pair, side::environments};
 use crate::finding::Finding;

@@ -1,6 +1,6 @@
 //! EB's edge, where its containers' labels configure it: closed, not indexed, quoted right.
 
-use mkx_contract::site::Access;
+use mkx_contract::record::site::Access;
 
 use super::{Pair, Side};
 use crate::finding::Finding;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hmac::{Hmac, KeyInit, Mac};
 use mkx_contract::EnvironmentName;
-use mkx_contract::site::Rule;
+use mkx_contract::record::site::Rule;
 use sha2::Sha256;
 
 use super::{Pair, side::environments};

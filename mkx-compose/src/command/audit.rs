@@ -1,8 +1,9 @@
 //! `mkx-compose audit`: whether the environments are isolated.
 
 use clap::{Args, ValueEnum};
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Failure, Result, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::output;
+use mkx_contract::{Answer, Failure, Result};
 
 use crate::audit::{self, live, sarif};
 use crate::docker::Compose;

@@ -4,11 +4,12 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::guard::confirm;
-use mkx_contract::journal::Journal;
-use mkx_contract::lock::SiteLock;
-use mkx_contract::{Answer, EnvironmentName, Result, Site, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::confirm;
+use mkx_contract::tool::journal::Journal;
+use mkx_contract::tool::lock::SiteLock;
+use mkx_contract::tool::output;
+use mkx_contract::{Answer, EnvironmentName, Result, Site};
 use serde_json::json;
 
 use crate::audit;

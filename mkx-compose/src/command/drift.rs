@@ -1,8 +1,9 @@
 //! `mkx-compose drift`: whether what runs is what the files say.
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, EnvironmentName, Result, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::output;
+use mkx_contract::{Answer, EnvironmentName, Result};
 
 use crate::audit::drift;
 use crate::docker::Compose;

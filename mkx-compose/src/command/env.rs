@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, EnvironmentName, Failure, Result, output, voice};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::{output, voice};
+use mkx_contract::{Answer, EnvironmentName, Failure, Result};
 
 use crate::env::check::{self, EnvCheck};
 use crate::env::{Values, diff, fresh};

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mkx_contract::{Answer, Result, output, voice};
+use mkx_contract::tool::{output, voice};
+use mkx_contract::{Answer, Result};
 
 use crate::host;
 use crate::preset::Preset;

@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::guard::confirm;
-use mkx_contract::journal::Journal;
-use mkx_contract::{Answer, EnvironmentName, Result, voice};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::confirm;
+use mkx_contract::tool::journal::Journal;
+use mkx_contract::tool::voice;
+use mkx_contract::{Answer, EnvironmentName, Result};
 use serde_json::json;
 
 use crate::docker::Compose;

@@ -1,8 +1,9 @@
 //! `mkx-compose limits|graph`: what an environment may take, and what is shared.
 
 use clap::{Args, ValueEnum};
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, EnvironmentName, Result, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::output;
+use mkx_contract::{Answer, EnvironmentName, Result};
 
 use crate::docker::Compose;
 use crate::{graph, limits};

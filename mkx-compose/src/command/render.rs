@@ -3,8 +3,9 @@
 use std::os::unix::fs::DirBuilderExt;
 
 use clap::{Args, ValueEnum};
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, EnvironmentName, Failure, Result, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::output;
+use mkx_contract::{Answer, EnvironmentName, Failure, Result};
 
 use crate::docker::{Compose, Fill, Profiles};
 use crate::{emit, render, replace};

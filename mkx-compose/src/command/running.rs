@@ -1,8 +1,9 @@
 //! `mkx-compose ps|stats`: what runs, and what it uses.
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, EnvironmentName, Result, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::output;
+use mkx_contract::{Answer, EnvironmentName, Result};
 
 use crate::containers::{Container, Containers, EnvironmentStats, Stats, Usage};
 use crate::{docker, limits};

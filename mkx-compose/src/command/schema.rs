@@ -1,7 +1,8 @@
 //! `mkx-compose schema`.
 
-use mkx_contract::schema::Schemas;
-use mkx_contract::{Answer, Result, Site, output};
+use mkx_contract::tool::output;
+use mkx_contract::tool::schema::Schemas;
+use mkx_contract::{Answer, Result, Site};
 
 use crate::audit::Audit;
 use crate::audit::drift::Drift;

@@ -1,7 +1,8 @@
 //! `mkx-compose site`: the site document, validated and resolved.
 
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Result, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::output;
+use mkx_contract::{Answer, Result};
 
 /// Worked examples for `--help`.
 pub const EXAMPLES: &str = "\

@@ -1,6 +1,6 @@
 //! Whether the env files of the two environments are what the site says they must be.
 
-use mkx_contract::site::Rule;
+use mkx_contract::record::site::Rule;
 use mkx_contract::{EnvironmentName, Record, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

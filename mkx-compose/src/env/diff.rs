@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mkx_contract::site::Rule;
+use mkx_contract::record::site::Rule;
 use mkx_contract::{Record, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use mkx_contract::site::{Rule, Variable, env_file};
+use mkx_contract::record::site::{Rule, Variable, env_file};
 use mkx_contract::{Failure, Result, Site};
 use sha2::{Digest, Sha256};
 

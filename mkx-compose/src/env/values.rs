@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
-use mkx_contract::site::env_file;
+use mkx_contract::record::site::env_file;
 use mkx_contract::{Environment, Failure, Result, Secret};
 
 /// One variable, as the last file that sets it says.

@@ -1,6 +1,6 @@
 //! What development's override has of its own: limits, a smaller PostgreSQL, a closed site.
 
-use mkx_contract::site::Access;
+use mkx_contract::record::site::Access;
 
 use super::{Variable, Work};
 use crate::limits;

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use mkx_contract::site::env_file;
+use mkx_contract::record::site::env_file;
 use mkx_contract::{Failure, Result, Site};
 
 use crate::docker::Compose;

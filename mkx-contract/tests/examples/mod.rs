@@ -23,7 +23,7 @@ impl Example {
     /// leaves out, shows as a difference.
     #[track_caller]
     pub fn check<T: Record>(&self) {
-        let record: T = mkx_contract::input::from_value(
+        let record: T = mkx_contract::tool::input::from_value(
             self.value.clone(),
             T::RECORD,
             &format!("the example at line {}", self.line),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mkx_contract::site::Mqtt;
+use mkx_contract::record::site::Mqtt;
 use mkx_contract::{Failure, Result, Secret};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};

@@ -1,8 +1,9 @@
 //! `certs init`: an authority is made once.
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, EnvironmentName, Failure, Result, Site, output, voice};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::{output, voice};
+use mkx_contract::{Answer, EnvironmentName, Failure, Result, Site};
 use serde_json::{Value, json};
 
 use super::{Authority as Report, Signed, unwritten};

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use jiff::Timestamp;
-use mkx_contract::arguments::Common;
+use mkx_contract::tool::arguments::Common;
 use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

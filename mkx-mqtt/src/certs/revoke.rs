@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
-use mkx_contract::arguments::Common;
-use mkx_contract::journal::{Journal, State};
-use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result, Site, output, voice};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::{output, voice};
+use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result, Site};
+use mkx_contract::{record::journal::State, tool::journal::Journal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

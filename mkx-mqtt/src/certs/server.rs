@@ -1,8 +1,9 @@
 //! `certs server`: the broker's own certificate.
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, EnvironmentName, Result, output, voice};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::{output, voice};
+use mkx_contract::{Answer, EnvironmentName, Result};
 use serde_json::json;
 
 use super::{Authority as Report, Signed, unwritten};

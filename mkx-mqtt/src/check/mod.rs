@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, EnvironmentName, Record, Result, Site, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::output;
+use mkx_contract::{Answer, EnvironmentName, Record, Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

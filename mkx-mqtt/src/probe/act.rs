@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mkx_contract::interrupt;
+use mkx_contract::tool::interrupt;
 
 use super::arrival::{Place, Who};
 use super::hearing::{IMPATIENCE, canary};

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use mkx_contract::site::{Mqtt, PLAYER, Right, Topic};
+use mkx_contract::record::site::{Mqtt, PLAYER, Right, Topic};
 use mkx_contract::{EnvironmentName, Failure, Result, Secret, Site};
 
 use super::report::Identity;

@@ -16,8 +16,9 @@ mod report;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Result, interrupt, output, voice};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::{interrupt, output, voice};
+use mkx_contract::{Answer, Result};
 
 use crate::broker;
 

@@ -1,6 +1,7 @@
 //! Asking the source for keys and counts.
 
-use mkx_contract::{Failure, Result, interrupt};
+use mkx_contract::tool::interrupt;
+use mkx_contract::{Failure, Result};
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::{Client, Row};
 

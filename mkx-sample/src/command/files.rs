@@ -4,11 +4,12 @@ use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use crate::guard::database::Mark;
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::guard::database::Mark;
-use mkx_contract::input::Input;
-use mkx_contract::{Answer, Failure, Record, Result, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::input::Input;
+use mkx_contract::tool::output;
+use mkx_contract::{Answer, Failure, Record, Result};
 use rustix::fs::FileType;
 use serde::{Deserialize, Serialize};
 

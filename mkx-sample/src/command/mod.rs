@@ -1,9 +1,10 @@
 //! The command line; a file a verb.
 
 use clap::{Parser, Subcommand};
-use mkx_contract::about::About;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Result, interrupt};
+use mkx_contract::tool::about::About;
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::interrupt;
+use mkx_contract::{Answer, Result};
 
 mod files;
 pub mod plan;

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Result, Secret, output, voice};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::{output, voice};
+use mkx_contract::{Answer, Result, Secret};
 
 use crate::catalog::Catalog;
 use crate::choice::Choice;
@@ -67,7 +68,7 @@ impl ChoiceArguments {
     ///
     /// # Errors
     /// Exit 2.
-    pub fn choice(&self, sample: &mkx_contract::site::Sample) -> Result<Choice> {
+    pub fn choice(&self, sample: &mkx_contract::record::site::Sample) -> Result<Choice> {
         let choice = Choice {
             percent: self.percent.unwrap_or(sample.percent),
             seed: self.seed.clone().unwrap_or_else(|| sample.seed.clone()),

@@ -1,8 +1,9 @@
 //! `mkx-sample reset`.
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Result, output};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::output;
+use mkx_contract::{Answer, Result};
 
 use crate::endpoint::Endpoint;
 use crate::reset;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Failure, Result, output, voice};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::{output, voice};
+use mkx_contract::{Answer, Failure, Result};
 
 use crate::command::plan::{ChoiceArguments, PlanVerb};
 use crate::endpoint::Endpoint;

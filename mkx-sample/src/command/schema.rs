@@ -1,7 +1,9 @@
 //! `mkx-sample schema`.
 
-use mkx_contract::schema::Schemas;
-use mkx_contract::{Answer, Result, Site, manifest, output};
+use mkx_contract::record::manifest;
+use mkx_contract::tool::output;
+use mkx_contract::tool::schema::Schemas;
+use mkx_contract::{Answer, Result, Site};
 
 use crate::plan::Plan;
 use crate::policy::Policy;

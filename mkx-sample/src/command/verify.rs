@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mkx_contract::arguments::Common;
-use mkx_contract::{Answer, Failure, Result, Secret, output, voice};
+use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::{output, voice};
+use mkx_contract::{Answer, Failure, Result, Secret};
 
 use crate::catalog::Catalog;
 use crate::choice::apply_cap;

@@ -6,7 +6,8 @@ use std::process::Output;
 use std::time::Duration;
 
 use duct::{Expression, Handle};
-use mkx_contract::{EnvironmentName, Failure, Kind, Result, Secret, interrupt};
+use mkx_contract::tool::interrupt;
+use mkx_contract::{EnvironmentName, Failure, Kind, Result, Secret};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::tether::tether;

@@ -7,7 +7,7 @@ mod tls;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mkx_contract::site::{Database, Environment};
+use mkx_contract::record::site::{Database, Environment};
 use mkx_contract::{Failure, Result, Secret};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use postgres::config::SslMode;

@@ -3,7 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use mkx_contract::{Secret, voice};
+use mkx_contract::Secret;
+use mkx_contract::tool::voice;
 
 use super::address::Address;
 

@@ -3,8 +3,8 @@
 use std::ops::Deref;
 use std::path::Path;
 
-use mkx_contract::input::Input;
-use mkx_contract::place::Document;
+use mkx_contract::record::place::Document;
+use mkx_contract::tool::input::Input;
 use mkx_contract::{Record, Result};
 
 use super::Policy;

@@ -1,6 +1,7 @@
 //! Keyed digests, computed by the servers; only they cross from EA to EB.
 
-use mkx_contract::{Failure, Result, interrupt};
+use mkx_contract::tool::interrupt;
+use mkx_contract::{Failure, Result};
 
 use super::{Judge, refused};
 

@@ -21,7 +21,8 @@ mod text;
 
 use std::collections::HashMap;
 
-use mkx_contract::{Failure, Result, interrupt};
+use mkx_contract::tool::interrupt;
+use mkx_contract::{Failure, Result};
 use postgres::types::ToSql;
 use postgres::{Client, IsolationLevel, Row, Transaction};
 

@@ -1,7 +1,8 @@
 //! Fills a database, or a directory, with a generated Makapix production environment.
 
 use clap::{Parser, Subcommand};
-use mkx_contract::{Failure, Result, voice};
+use mkx_contract::tool::voice;
+use mkx_contract::{Failure, Result};
 use mkx_tests::generate::{self, Spec, World, vault};
 use std::path::PathBuf;
 use std::process::ExitCode;

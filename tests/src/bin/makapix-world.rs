@@ -2,7 +2,8 @@
 //! folder, and removes everything.
 
 use clap::Parser;
-use mkx_contract::{Answer, Failure, Result, voice};
+use mkx_contract::tool::voice;
+use mkx_contract::{Answer, Failure, Result};
 use mkx_tests::generate::Spec;
 use mkx_tests::postgres_server::PASSWORD;
 use mkx_tests::site::{DATABASE, Site, Size};
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     voice::quiet(arguments.quiet);
     let mut code = None;
-    let own = mkx_contract::program::run("makapix-world", || {
+    let own = mkx_contract::tool::program::run("makapix-world", || {
         code = run(&arguments)?.code();
         Ok(Answer::Yes)
     });
@@ -65,7 +66,7 @@ fn run(arguments: &Arguments) -> Result<ExitStatus> {
         arguments.users
     ));
     let site = Site::make(&size, &|text| voice::say(text))?;
-    mkx_contract::interrupt::check()?;
+    mkx_contract::tool::interrupt::check()?;
     run_beside(&site, &arguments.command)
 }
 
@@ -85,7 +86,7 @@ fn run_beside(site: &Site, command: &[String]) -> Result<ExitStatus> {
         .env("PGPASSFILE", &passwords)
         .status()
         .map_err(|error| Failure::usage(format!("cannot run {}: {error}", command[0])))?;
-    mkx_contract::interrupt::check()?;
+    mkx_contract::tool::interrupt::check()?;
     match status.signal() {
         Some(signal) => Err(Failure::peer(format!(
             "cannot finish {}: signal {signal} ended it",

@@ -4,7 +4,7 @@ mod check;
 mod init;
 
 use clap::Subcommand;
-use mkx_contract::arguments::Common;
+use mkx_contract::tool::arguments::Common;
 use mkx_contract::{Answer, Result, Secret};
 
 use crate::endpoint::Endpoint;

@@ -11,7 +11,8 @@ mod references;
 
 pub use problem::{Problem, Severity};
 
-use mkx_contract::{Failure, Result, voice};
+use mkx_contract::tool::voice;
+use mkx_contract::{Failure, Result};
 use postgres::Client;
 
 use super::{Policy, PolicyFile, Rows, TablePolicy};

@@ -3,8 +3,8 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::mounts;
-use crate::{Failure, Result};
+use crate::mounts;
+use mkx_contract::{Failure, Result};
 
 /// Passes where `target` is a directory, reached through no symlink at its end, that is neither
 /// production's vault nor inside it nor around it, and returns its real path.

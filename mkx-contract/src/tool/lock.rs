@@ -21,7 +21,7 @@ impl SiteLock {
     /// Exit 5 where another run holds it, with what it is and its process id; exit 4 where the
     /// state directory can not be written.
     pub fn take(state_directory: &Path, what: &str) -> Result<SiteLock> {
-        crate::journal::make_state_directory(state_directory)?;
+        crate::tool::journal::make_state_directory(state_directory)?;
         let path = state_directory.join("lock");
         let cannot = |error: &dyn std::fmt::Display| {
             Failure::peer(format!("cannot lock {}: {error}", path.display()))

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::env_file;
-use crate::place::Document;
-use crate::secret::is_secret_name;
+use crate::record::place::Document;
+use crate::record::secret::is_secret_name;
 use crate::{Failure, Result};
 
 /// Resolves every reference in both environments.

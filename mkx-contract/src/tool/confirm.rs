@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, Write};
 
-use crate::{Failure, Result, voice};
+use crate::tool::voice;
+use crate::{Failure, Result};
 
 /// Passes where `given` (the value of `--confirm`) is production's domain, or where the user
 /// types it at a prompt; a prompt appears only where stdin and stderr are a terminal.

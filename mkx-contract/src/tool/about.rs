@@ -2,7 +2,8 @@
 
 use clap::{CommandFactory, Subcommand};
 
-use crate::{Answer, Result, output};
+use crate::tool::output;
+use crate::{Answer, Result};
 
 /// The verbs; each tool flattens them into its own.
 #[derive(Debug, Clone, Copy, Subcommand)]

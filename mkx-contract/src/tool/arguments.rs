@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::site::{self, Site};
-use crate::{Result, voice};
+use crate::Result;
+use crate::record::site::Site;
+use crate::tool::{site, voice};
 
 /// `--site` and `--quiet`, flattened into each tool's arguments.
 #[derive(Debug, Clone, Args)]

@@ -1,4 +1,12 @@
-//! Records: JSON objects that say what they are in their first field.
+//! What the tools hand each other. A record is a JSON object that says what it is in its first
+//! field.
+
+pub mod failure;
+pub mod journal;
+pub mod manifest;
+pub mod place;
+pub mod secret;
+pub mod site;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::{Result, interrupt, voice};
+use crate::Result;
+use crate::tool::{interrupt, voice};
 
 /// What a tool that ran to its end says about the question it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

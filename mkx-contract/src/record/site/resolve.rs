@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Access, Environment, Site};
-use crate::secret::Source;
+use crate::record::secret::Source;
 
 /// Fills the defaults that depend on other fields and makes paths absolute.
 pub fn make_absolute(site: &mut Site, folder: &Path) {

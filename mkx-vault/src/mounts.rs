@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use crate::{Failure, Result};
+use mkx_contract::{Failure, Result};
 
 /// A directory's place in its file system.
 #[derive(Debug, Clone, PartialEq, Eq)]

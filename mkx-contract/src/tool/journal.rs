@@ -8,55 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::record::journal::{Entry, State};
+use crate::record::site::Name;
 use crate::record::to_object;
-use crate::site::Name;
-use crate::{Failure, Record, Result};
-
-/// What a line says about its step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Written before the first change.
-    Started,
-    /// The step ended as it should.
-    Done,
-    /// The step ended in an error; `detail` says which.
-    Failed,
-    /// What the step had changed was put back.
-    Undone,
-}
-
-/// A line of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Entry {
-    /// Ties the lines of one step together.
-    pub id: String,
-    /// Tool and verb: `mkx-sample run`.
-    pub step: String,
-    /// What happened.
-    pub state: State,
-    /// The environment that the step changes.
-    pub environment: Name,
-    /// The user who ran it.
-    pub user: String,
-    /// Process id of the run.
-    pub pid: u32,
-    /// When this line was written, RFC 3339 in UTC.
-    #[schemars(with = "String")]
-    pub at: Timestamp,
-    /// Milliseconds since the step's `started` line; null on that line.
-    pub duration_ms: Option<u64>,
-    /// What the step did, in the tool's own terms; no secret.
-    pub detail: Value,
-}
-
-impl Record for Entry {
-    const RECORD: &'static str = "mkx.journal.entry/1";
-}
+use crate::{Failure, Result};
 
 /// The journal of a site.
 pub struct Journal {

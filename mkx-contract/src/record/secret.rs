@@ -120,7 +120,7 @@ fn read_from_env_files(name: &str, env_files: &[PathBuf]) -> Result<Secret> {
     for path in env_files.iter().rev() {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Failure::input(format!("cannot read {}: {error}", path.display())))?;
-        if let Some(value) = crate::site::env_file::lookup(&text, name)
+        if let Some(value) = crate::record::site::env_file::lookup(&text, name)
             && !value.is_empty()
         {
             return Ok(Secret::new(value));

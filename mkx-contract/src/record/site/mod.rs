@@ -8,13 +8,13 @@
 
 mod claims;
 pub mod env_file;
-mod find;
 mod interpolate;
 mod model;
 mod mqtt;
+mod read;
 mod resolve;
 mod validate;
 
-pub use find::{find, read};
 pub use model::*;
 pub use mqtt::*;
+pub use read::read;

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::site::Name;
-use crate::{Failure, Result};
+use mkx_contract::record::site::Name;
+use mkx_contract::{Failure, Result};
 
 /// What a database says it is. Addresses lie (a tunnel, another host name, a pooler); these
 /// come from the server itself.

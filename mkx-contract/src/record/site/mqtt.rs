@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::secret::Source;
+use crate::record::secret::Source;
 
 /// What stands for a device's own name in a topic.
 pub const PLAYER: &str = "{player}";

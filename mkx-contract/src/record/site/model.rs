@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Mqtt;
 use crate::Record;
-use crate::secret::Source;
+use crate::record::secret::Source;
 
 /// Which of the two environments.
 #[derive(

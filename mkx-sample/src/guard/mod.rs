@@ -1,9 +1,12 @@
 //! Before anything is written: EB's database is EB's, and every name that a build needs is free.
 
-use mkx_contract::guard::database::{self, Origin, check_source, check_target};
-use mkx_contract::{Result, Site, voice};
+pub mod database;
+
+use mkx_contract::tool::voice;
+use mkx_contract::{Result, Site};
 use postgres::Client;
 
+use self::database::{Origin, check_source, check_target};
 use crate::cluster::Cluster;
 use crate::endpoint::Endpoint;
 use crate::identity;

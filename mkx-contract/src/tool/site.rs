@@ -1,11 +1,10 @@
-//! Finding and reading the site document.
+//! Finding the site document.
 
 use std::path::{Path, PathBuf};
 
-use super::{Site, interpolate, resolve, validate};
-use crate::input::Input;
-use crate::place::Document;
-use crate::{Failure, Record, Result};
+use crate::record::site::{Site, read};
+use crate::tool::input::Input;
+use crate::{Failure, Result};
 
 /// Finds, reads, validates and resolves the site document. `given` is `--site` or `MKX_SITE`.
 ///
@@ -33,19 +32,6 @@ fn read_file(path: &Path) -> Result<Site> {
         .map_err(|error| Failure::input(format!("cannot resolve {name}: {error}")))?;
     let folder = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
     read(&text, &name, &folder)
-}
-
-/// Parses, validates and resolves a site document; `folder` is what its paths are relative to.
-pub fn read(text: &str, name: &str, folder: &Path) -> Result<Site> {
-    let document = Document { text, name };
-    let mut value = document.parse(Site::RECORD)?;
-    interpolate::environments(&mut value, &document, folder)?;
-    let mut site: Site = document.decode(value)?;
-    resolve::make_absolute(&mut site, folder);
-    if let Some(problem) = validate::first_problem(&site) {
-        return Err(document.at(&problem.pointer, &problem.message));
-    }
-    Ok(site)
 }
 
 fn search() -> Result<PathBuf> {
