@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use mkx_contract::tool::journal::{Journal, Started};
 use mkx_contract::tool::lock::SiteLock;
 use mkx_contract::tool::{confirm, interrupt, voice};
 use mkx_contract::{EnvironmentName as Name, Failure, Record, Result, Site};
-use mkx_contract::{tool::journal::Journal, tool::journal::Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -115,7 +115,8 @@ pub fn apply(site: &Site, prober: &Prober, permissions: &Permissions) -> Result<
         Name::Eb
     };
     let detail = json!({ "environments": report.environments });
-    let step = Journal::at(&site.state_directory).begin("mkx-caddy apply", environment, detail)?;
+    let step =
+        Journal::at(&site.state_directory).begin("mkx-caddy apply", environment, None, detail)?;
     match change(site, &admin, prober, &found, &wanted, &mut report) {
         Ok(()) => end(step, report),
         Err(failure) => {
@@ -125,7 +126,7 @@ pub fn apply(site: &Site, prober: &Prober, permissions: &Permissions) -> Result<
     }
 }
 
-fn end(step: Step, report: Report) -> Result<Report> {
+fn end(step: Started, report: Report) -> Result<Report> {
     let detail = json!({ "asked": report.asked, "failed": report.failed.len() });
     if report.undone {
         step.undone(detail)?;

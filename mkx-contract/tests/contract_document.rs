@@ -8,6 +8,7 @@ mod examples;
 
 use std::path::Path;
 
+use mkx_contract::record::finding::{Explanation, Finding};
 use mkx_contract::record::journal;
 use mkx_contract::record::manifest;
 use mkx_contract::{Record, Site};
@@ -20,6 +21,8 @@ fn every_example_of_a_shared_record_is_read_and_written_as_it_stands() {
             journal::Entry::RECORD => example.check::<journal::Entry>(),
             manifest::File::RECORD => example.check::<manifest::File>(),
             manifest::End::RECORD => example.check::<manifest::End>(),
+            Finding::RECORD => example.check::<Finding>(),
+            Explanation::RECORD => example.check::<Explanation>(),
             kind => check_owner(kind, example.line),
         }
     }

@@ -14,7 +14,8 @@ use time::{Duration, OffsetDateTime};
 
 use crate::certificate::Certificate;
 use crate::key::{self, Kind};
-use crate::place::{Files, Pair};
+use crate::place::Files;
+use mkx_contract::tool::replace::Pair;
 
 /// Clocks of small devices are behind.
 const BACKDATED: Duration = Duration::hours(1);

@@ -30,7 +30,7 @@ pub fn step<T>(
 ) -> Result<T> {
     let _lock = SiteLock::take(&site.state_directory, what)?;
     let journal = Journal::at(&site.state_directory);
-    let step = journal.begin(what, environment, Value::Null)?;
+    let step = journal.begin(what, environment, None, Value::Null)?;
     match body() {
         Ok((answer, detail)) => {
             step.done(detail)?;

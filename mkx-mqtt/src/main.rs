@@ -18,7 +18,6 @@ mod probe;
 mod proof;
 mod reload;
 mod render;
-mod replace;
 mod revocation;
 mod settings;
 

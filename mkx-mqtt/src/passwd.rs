@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::account::{self, Hash};
+use crate::changing;
 use crate::place::Files;
-use crate::{changing, replace};
+use mkx_contract::tool::replace;
 
 /// The arguments of `passwd`.
 #[derive(Debug, Args)]

@@ -2,28 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use mkx_contract::tool::replace::Pair;
 use mkx_contract::{EnvironmentName, Site};
-
-/// A certificate and its key.
-#[derive(Debug, Clone)]
-pub struct Pair {
-    /// `ca` or `server`; it names the files.
-    pub name: &'static str,
-    /// The folder of both.
-    pub folder: PathBuf,
-}
-
-impl Pair {
-    /// The certificate.
-    pub fn certificate(&self) -> PathBuf {
-        self.folder.join(format!("{}.crt", self.name))
-    }
-
-    /// The private key.
-    pub fn key(&self) -> PathBuf {
-        self.folder.join(format!("{}.key", self.name))
-    }
-}
 
 /// The files of one environment's broker.
 #[derive(Debug, Clone)]

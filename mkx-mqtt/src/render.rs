@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::place::Files;
-use crate::{changing, config, replace};
+use crate::{changing, config};
+use mkx_contract::tool::replace;
 
 /// What to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

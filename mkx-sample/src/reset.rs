@@ -70,6 +70,7 @@ pub fn run(site: &Site, to: &Endpoint) -> Result<ResetReport> {
     let step = Journal::at(&site.state_directory).begin(
         STEP,
         EnvironmentName::Eb,
+        None,
         json!({ "target": Place::of(to), "created_at": mark.created_at }),
     )?;
     let named = site.environments.eb.database.owner.clone();

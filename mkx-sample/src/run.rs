@@ -98,7 +98,7 @@ impl Run<'_> {
             "sample": Sampled::of(&self.choice),
         });
         let journal = Journal::at(&self.site.state_directory);
-        let step = journal.begin(STEP, EnvironmentName::Eb, detail)?;
+        let step = journal.begin(STEP, EnvironmentName::Eb, None, detail)?;
         let changed = self.change(&mut ready, &mut target.cluster, &mut phases, &watch);
         let failure = match changed {
             Ok(outcome) => {

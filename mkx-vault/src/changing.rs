@@ -23,7 +23,7 @@ pub fn step<T>(
 ) -> Result<(T, Result<()>)> {
     let _lock = SiteLock::take(&site.state_directory, what)?;
     let journal = Journal::at(&site.state_directory);
-    let step = journal.begin(what, EnvironmentName::Eb, detail)?;
+    let step = journal.begin(what, EnvironmentName::Eb, None, detail)?;
     match body() {
         Ok((answer, detail, Ok(()))) => {
             step.done(detail)?;

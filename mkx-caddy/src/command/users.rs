@@ -167,7 +167,7 @@ fn journaled<T>(
     let step = format!("mkx-caddy users {verb}");
     let _lock = SiteLock::take(&site.state_directory, &step)?;
     let entry =
-        Journal::at(&site.state_directory).begin(&step, Name::Eb, json!({ "user": name }))?;
+        Journal::at(&site.state_directory).begin(&step, Name::Eb, None, json!({ "user": name }))?;
     match change() {
         Ok(done) => {
             entry.done(json!({ "user": name }))?;

@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use super::inspect;
 use super::mounted;
 use super::{Side, live};
-use crate::docker::{self, Compose};
+use crate::docker;
 use crate::finding::{Evidence, Finding};
 use crate::model::{Port, Service};
 use crate::rules::broken;
 use mkx_contract::EnvironmentName;
+use mkx_contract::tool::compose::Compose;
 
 /// The answer of `drift`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

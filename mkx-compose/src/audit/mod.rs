@@ -19,11 +19,11 @@ mod secrets;
 mod side;
 mod text;
 
+use mkx_contract::tool::compose::Compose;
 use mkx_contract::{Failure, Record, Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::docker::Compose;
 use crate::env::check as env_check;
 use crate::finding::{Finding, Severity};
 pub use side::Side;

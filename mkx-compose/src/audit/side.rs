@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use mkx_contract::tool::compose::{Compose, Fill, Profiles};
 use mkx_contract::{Environment, EnvironmentName, Failure, Result, Site};
 use serde_json::Value;
 
-use crate::docker::{Compose, Fill, Profiles};
+use crate::docker;
 use crate::env::Values;
 use crate::finding::Evidence;
 use crate::model::Model;
@@ -41,7 +42,7 @@ impl<'a> Side<'a> {
         let model = Model::parse(compose.config(environment, Fill::Variables, Profiles::All)?)?;
         let optional = model.services.values().any(|one| !one.profiles.is_empty());
         let active = if optional {
-            let active = compose.model(environment)?;
+            let active = docker::model(compose, environment)?;
             Some(active.services.into_keys().collect())
         } else {
             None

@@ -2,11 +2,11 @@
 
 use clap::{Args, ValueEnum};
 use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::compose::Compose;
 use mkx_contract::tool::output;
 use mkx_contract::{Answer, Failure, Result};
 
 use crate::audit::{self, live, sarif};
-use crate::docker::Compose;
 use crate::rules;
 
 /// `audit`.

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::compose::Compose;
 use mkx_contract::tool::confirm;
 use mkx_contract::tool::journal::Journal;
 use mkx_contract::tool::lock::SiteLock;
@@ -14,7 +15,7 @@ use serde_json::json;
 
 use crate::audit;
 use crate::change::{self, Change};
-use crate::docker::Compose;
+use crate::docker;
 
 /// The arguments of a verb that changes an environment.
 #[derive(Debug, Args)]
@@ -90,7 +91,7 @@ impl Target {
                 confirm::production(&environment.domain, self.confirm.as_deref(), &doing)
             }
             EnvironmentName::Eb => {
-                change::check_development(site, &compose.model(environment)?)?;
+                change::check_development(site, &docker::model(compose, environment)?)?;
                 match verb {
                     Verb::Up | Verb::Build => audit::check_development_starts_apart(site, compose),
                     Verb::Down | Verb::Restart => Ok(()),
@@ -110,7 +111,8 @@ impl Target {
         let name = format!("mkx-compose {}", verb.name());
         let _lock = SiteLock::take(&site.state_directory, &name)?;
         let detail = json!({ "project": environment.project, "services": self.services });
-        let step = Journal::at(&site.state_directory).begin(&name, self.environment, detail)?;
+        let step =
+            Journal::at(&site.state_directory).begin(&name, self.environment, None, detail)?;
         let done = compose.change(environment, &arguments);
         let duration_ms = step.duration_ms();
         match done {

@@ -2,11 +2,11 @@
 
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::compose::Compose;
 use mkx_contract::tool::output;
 use mkx_contract::{Answer, EnvironmentName, Result};
 
 use crate::audit::drift;
-use crate::docker::Compose;
 
 /// `drift`.
 #[derive(Debug, Args)]

@@ -5,13 +5,12 @@ use std::io::IsTerminal;
 
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::compose::Compose;
 use mkx_contract::tool::confirm;
 use mkx_contract::tool::journal::Journal;
 use mkx_contract::tool::voice;
 use mkx_contract::{Answer, EnvironmentName, Result};
 use serde_json::json;
-
-use crate::docker::Compose;
 
 /// `logs`.
 #[derive(Debug, Args)]
@@ -85,6 +84,7 @@ impl Exec {
         let step = Journal::at(&site.state_directory).begin(
             "mkx-compose exec",
             self.environment,
+            None,
             json!({ "service": self.service }),
         )?;
         let code = compose.pass(environment, &arguments);

@@ -2,11 +2,11 @@
 
 use clap::{Args, ValueEnum};
 use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::compose::Compose;
 use mkx_contract::tool::output;
 use mkx_contract::{Answer, EnvironmentName, Result};
 
-use crate::docker::Compose;
-use crate::{graph, limits};
+use crate::{docker, graph, limits};
 
 /// `limits`.
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ impl Limits {
     pub fn run(&self, common: &Common) -> Result<Answer> {
         let site = common.site()?;
         let environment = site.environment(self.environment);
-        let model = Compose::find()?.model(environment)?;
+        let model = docker::model(&Compose::find()?, environment)?;
         let limits = limits::compare(self.environment, &site.host, &environment.share, &model);
         match self.format {
             LimitsFormat::Json => output::stdout().document(&limits)?,
@@ -77,8 +77,8 @@ impl Graph {
     pub fn run(&self, common: &Common) -> Result<Answer> {
         let site = common.site()?;
         let compose = Compose::find()?;
-        let ea = compose.model(&site.environments.ea)?;
-        let eb = compose.model(&site.environments.eb)?;
+        let ea = docker::model(&compose, &site.environments.ea)?;
+        let eb = docker::model(&compose, &site.environments.eb)?;
         let graph = graph::draw(&site, &ea, &eb);
         let mut stdout = output::stdout();
         match self.format {

@@ -4,10 +4,10 @@ use std::os::unix::fs::DirBuilderExt;
 
 use clap::{Args, ValueEnum};
 use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::compose::{Compose, Fill, Profiles};
 use mkx_contract::tool::output;
 use mkx_contract::{Answer, EnvironmentName, Failure, Result};
 
-use crate::docker::{Compose, Fill, Profiles};
 use crate::{emit, render, replace};
 
 /// `render`.

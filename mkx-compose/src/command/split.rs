@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::compose::Compose;
 use mkx_contract::tool::{output, voice};
 use mkx_contract::{Answer, Failure, Result};
 use similar::TextDiff;
 
-use crate::docker::Compose;
 use crate::replace::{self, Files};
 use crate::split::{self, Request};
 

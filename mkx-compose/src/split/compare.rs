@@ -4,11 +4,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use mkx_contract::tool::compose::Compose;
 use mkx_contract::{Failure, Result};
 use serde_json::Value;
 
 use super::{Request, Work};
-use crate::docker::Compose;
 use crate::render::quoted;
 
 /// Resolves both results and holds production's against the original.

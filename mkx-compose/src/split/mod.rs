@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use mkx_contract::record::site::env_file;
+use mkx_contract::tool::compose::Compose;
 use mkx_contract::{Failure, Result, Site};
 
-use crate::docker::Compose;
 use crate::model::Model;
 use crate::yaml::Document;
 use edits::Edits;

@@ -20,6 +20,9 @@ pub enum State {
     Failed,
     /// What the step had changed was put back.
     Undone,
+    /// Something longer began that later steps belong to (a flip): until a line with its id says how
+    /// it ended, every other step is refused.
+    Opened,
 }
 
 /// A line of the journal.
@@ -42,6 +45,9 @@ pub struct Entry {
     pub at: Timestamp,
     /// Milliseconds since the step's `started` line; null on that line.
     pub duration_ms: Option<u64>,
+    /// The id of the longer thing that the step belongs to; null where it stands alone.
+    #[serde(default)]
+    pub within: Option<String>,
     /// What the step did, in the tool's own terms; no secret.
     pub detail: Value,
 }

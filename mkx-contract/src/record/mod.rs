@@ -2,6 +2,7 @@
 //! field.
 
 pub mod failure;
+pub mod finding;
 pub mod journal;
 pub mod manifest;
 pub mod place;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::Result;
 use crate::record::site::Site;
-use crate::tool::{site, voice};
+use crate::tool::{site, step, voice};
 
 /// `--site` and `--quiet`, flattened into each tool's arguments.
 #[derive(Debug, Clone, Args)]
@@ -18,12 +18,25 @@ pub struct Common {
     /// Say nothing on stderr but errors
     #[arg(long, short, global = true)]
     pub quiet: bool,
+
+    /// The id of the open flip that this belongs to
+    #[arg(
+        long,
+        global = true,
+        value_name = "ID",
+        env = "MKX_WITHIN",
+        hide_short_help = true
+    )]
+    within: Option<String>,
 }
 
 impl Common {
-    /// Applies `--quiet`.
+    /// Applies `--quiet` and `--within`.
     pub fn apply(&self) {
         voice::quiet(self.quiet);
+        if let Some(id) = &self.within {
+            step::set_within(id);
+        }
     }
 
     /// Finds, reads and validates the site document.

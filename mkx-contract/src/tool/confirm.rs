@@ -3,7 +3,23 @@
 use std::io::{BufRead, Write};
 
 use crate::tool::voice;
-use crate::{Failure, Result};
+use crate::{EnvironmentName, Failure, Result, Site};
+
+/// Passes for development, and for production as [`production`] does.
+///
+/// # Errors
+/// As [`production`].
+pub fn change(
+    site: &Site,
+    environment: EnvironmentName,
+    given: Option<&str>,
+    doing: &str,
+) -> Result<()> {
+    match environment {
+        EnvironmentName::Ea => production(&site.environments.ea.domain, given, doing),
+        EnvironmentName::Eb => Ok(()),
+    }
+}
 
 /// Passes where `given` (the value of `--confirm`) is production's domain, or where the user
 /// types it at a prompt; a prompt appears only where stdin and stderr are a terminal.

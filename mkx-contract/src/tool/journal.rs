@@ -29,28 +29,81 @@ impl Journal {
     }
 
     /// Writes the `started` line of a step and returns the step, which must be ended by
-    /// [`Step::done`] or [`Step::failed`]. A step without an end is one whose process died.
-    pub fn begin(&self, step: &str, environment: Name, detail: Value) -> Result<Step> {
-        let at = Timestamp::now();
-        let started = Entry {
-            id: format!("{}-{}", at.as_nanosecond(), std::process::id()),
-            step: step.into(),
-            state: State::Started,
-            environment,
-            user: std::env::var("SUDO_USER")
-                .or_else(|_| std::env::var("USER"))
-                .unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw())),
-            pid: std::process::id(),
-            at,
-            duration_ms: None,
-            detail,
+    /// [`Started::done`] or one of its kind. A step without an end is one whose process died.
+    /// `within` is the id of what it belongs to.
+    ///
+    /// # Errors
+    /// Exit 4 where the journal can not be written.
+    pub fn begin(
+        &self,
+        step: &str,
+        environment: Name,
+        within: Option<&str>,
+        detail: Value,
+    ) -> Result<Started> {
+        let entry = Entry {
+            within: within.map(str::to_owned),
+            ..new_entry(step, State::Started, environment, detail)
         };
-        self.append(&started)?;
-        Ok(Step {
+        self.append(&entry)?;
+        Ok(Started {
             journal: self.path.clone(),
-            started,
+            entry,
             since: Instant::now(),
         })
+    }
+
+    /// Begins something longer that steps of other processes belong to, and gives its id.
+    ///
+    /// # Errors
+    /// Exit 5 where something is open already; exit 4 where the journal can not be written.
+    pub fn open(&self, name: &str, environment: Name, detail: Value) -> Result<String> {
+        if let Some(open) = self.opened()? {
+            return Err(Failure::refused(format!(
+                "cannot begin {name}: {} is open since {} ({})",
+                open.step, open.at, open.id
+            )));
+        }
+        let entry = new_entry(name, State::Opened, environment, detail);
+        self.append(&entry)?;
+        Ok(entry.id)
+    }
+
+    /// Says how something that [`Journal::open`] began has ended.
+    ///
+    /// # Errors
+    /// Exit 3 where it is not open; exit 4 where the journal can not be written.
+    pub fn close(&self, id: &str, state: State, detail: Value) -> Result<()> {
+        let open = self.opened()?.filter(|open| open.id == id);
+        let open = open.ok_or_else(|| {
+            Failure::input(format!("cannot close {id}: it is not open in the journal"))
+        })?;
+        let now = Timestamp::now();
+        let since = now.duration_since(open.at).as_millis();
+        self.append(&Entry {
+            state,
+            at: now,
+            pid: std::process::id(),
+            duration_ms: u64::try_from(since).ok(),
+            detail,
+            ..open
+        })
+    }
+
+    /// What is open: it was begun by [`Journal::open`], and no line says how it ended.
+    ///
+    /// # Errors
+    /// As [`Journal::entries`].
+    pub fn opened(&self) -> Result<Option<Entry>> {
+        let mut open: Option<Entry> = None;
+        for entry in self.entries()? {
+            if entry.state == State::Opened {
+                open = Some(entry);
+            } else if open.as_ref().is_some_and(|open| open.id == entry.id) {
+                open = None;
+            }
+        }
+        Ok(open)
     }
 
     /// All entries, oldest first. A last line that was cut off by a crash is left out.
@@ -126,6 +179,24 @@ impl Journal {
     }
 }
 
+fn new_entry(step: &str, state: State, environment: Name, detail: Value) -> Entry {
+    let at = Timestamp::now();
+    Entry {
+        id: format!("{}-{}", at.as_nanosecond(), std::process::id()),
+        step: step.into(),
+        state,
+        environment,
+        user: std::env::var("SUDO_USER")
+            .or_else(|_| std::env::var("USER"))
+            .unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw())),
+        pid: std::process::id(),
+        at,
+        duration_ms: None,
+        within: None,
+        detail,
+    }
+}
+
 fn ends_with_newline(file: &mut File) -> std::io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(true);
@@ -149,13 +220,13 @@ fn cut_back_to_last_newline(file: &mut File) -> std::io::Result<()> {
 
 /// A step that has been started.
 #[must_use = "a step is ended by done, failed or undone"]
-pub struct Step {
+pub struct Started {
     journal: PathBuf,
-    started: Entry,
+    entry: Entry,
     since: Instant,
 }
 
-impl Step {
+impl Started {
     /// Writes that the step ended as it should.
     pub fn done(self, detail: Value) -> Result<()> {
         self.end(State::Done, detail)
@@ -183,7 +254,7 @@ impl Step {
             at: Timestamp::now(),
             duration_ms: Some(self.duration_ms()),
             detail,
-            ..self.started
+            ..self.entry
         };
         Journal { path: self.journal }.append(&entry)
     }
@@ -213,7 +284,7 @@ mod tests {
     fn a_step_has_a_line_before_and_a_line_after() {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::at(dir.path());
-        let step = journal.begin("mkx-sample run", Name::Eb, json!({"percent": 10}));
+        let step = journal.begin("mkx-sample run", Name::Eb, None, json!({"percent": 10}));
         assert_eq!(journal.unfinished().unwrap().len(), 1);
         step.unwrap().done(json!({"rows": 7})).unwrap();
         let entries = journal.entries().unwrap();
@@ -228,7 +299,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::at(dir.path());
         let first = journal
-            .begin("mkx-sample run", Name::Eb, json!({}))
+            .begin("mkx-sample run", Name::Eb, None, json!({}))
             .unwrap();
         first.done(json!({})).unwrap();
         let path = dir.path().join("journal.jsonl");
@@ -236,7 +307,7 @@ mod tests {
         std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
         assert_eq!(journal.entries().unwrap().len(), 1);
         let second = journal
-            .begin("mkx-vault sync", Name::Eb, json!({}))
+            .begin("mkx-vault sync", Name::Eb, None, json!({}))
             .unwrap();
         second.done(json!({})).unwrap();
         assert_eq!(journal.entries().unwrap().len(), 3);

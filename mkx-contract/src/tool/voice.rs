@@ -14,6 +14,11 @@ pub fn name(tool: &'static str) {
     let _ = TOOL.set(tool);
 }
 
+/// The tool's name.
+pub fn tool() -> &'static str {
+    TOOL.get().copied().unwrap_or("mkx")
+}
+
 /// Silences everything but errors (`--quiet`).
 pub fn quiet(quiet: bool) {
     QUIET.store(quiet, Ordering::Relaxed);
@@ -58,6 +63,29 @@ pub fn error(failure: &Failure) {
 
 /// A closed stderr is no reason to stop: the exit code still tells.
 fn write(label: &str, message: &str) {
-    let tool = TOOL.get().copied().unwrap_or("mkx");
-    let _ = writeln!(std::io::stderr().lock(), "{tool}: {label}{message}");
+    let _ = writeln!(std::io::stderr().lock(), "{}: {label}{message}", tool());
+}
+
+/// Text on a terminal's stdout that stands out; NO_COLOR (no-color.org) is honoured.
+pub fn bold(text: &str) -> String {
+    styled(text, "1")
+}
+
+/// Text on a terminal's stdout that says: this is wrong.
+pub fn red(text: &str) -> String {
+    styled(text, "31")
+}
+
+/// Text on a terminal's stdout that says: look at this.
+pub fn yellow(text: &str) -> String {
+    styled(text, "33")
+}
+
+fn styled(text: &str, code: &str) -> String {
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if is_plain || !std::io::stdout().is_terminal() {
+        text.to_owned()
+    } else {
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
 }

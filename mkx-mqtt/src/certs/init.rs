@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use super::{Authority as Report, Signed, unwritten};
 use crate::authority::{Authority, Presence, presence};
 use crate::certificate::Certificate;
+use crate::changing;
 use crate::key::Kind;
 use crate::place::Files;
 use crate::revocation::Revocations;
-use crate::{changing, replace};
+use mkx_contract::tool::replace;
 
 /// The arguments of `certs init`.
 #[derive(Debug, Args)]

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
+use mkx_contract::record::journal::State;
 use mkx_contract::tool::arguments::Common;
+use mkx_contract::tool::journal::Journal;
 use mkx_contract::tool::{output, voice};
 use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result, Site};
-use mkx_contract::{record::journal::State, tool::journal::Journal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,7 +19,8 @@ use crate::authority::Authority;
 use crate::certificate::Certificate;
 use crate::place::Files;
 use crate::revocation::{self, PROBE};
-use crate::{changing, proof, reload, replace};
+use crate::{changing, proof, reload};
+use mkx_contract::tool::replace;
 
 /// What both verbs are told.
 #[derive(Debug, Args)]

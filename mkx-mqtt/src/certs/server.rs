@@ -10,7 +10,8 @@ use super::{Authority as Report, Signed, unwritten};
 use crate::authority::Authority;
 use crate::key::Kind;
 use crate::place::Files;
-use crate::{changing, proof, reload, replace};
+use crate::{changing, proof, reload};
+use mkx_contract::tool::replace;
 
 /// The arguments of `certs server`.
 #[derive(Debug, Args)]

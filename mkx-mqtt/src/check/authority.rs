@@ -8,8 +8,8 @@ use super::{Look, Severity, file};
 use crate::authority::{Presence, presence};
 use crate::certificate::Certificate;
 use crate::key;
-use crate::place::Pair;
 use crate::revocation::Revocations;
+use mkx_contract::tool::replace::Pair;
 
 /// Both of the application and `certs crl` renew a list that holds 7 days.
 const LIST_DAYS: i64 = 5;

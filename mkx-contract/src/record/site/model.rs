@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Mqtt;
 use crate::Record;
+use crate::record::finding::Accepted;
 use crate::record::secret::Source;
 
 /// Which of the two environments.
@@ -74,6 +75,9 @@ pub struct Site {
     /// What the application's variables may be in each environment.
     #[serde(default)]
     pub variables: BTreeMap<String, Variable>,
+    /// Findings that the site lives with, of any tool.
+    #[serde(default)]
+    pub accepted: Vec<Accepted>,
 }
 
 impl Record for Site {

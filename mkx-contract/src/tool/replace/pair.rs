@@ -1,44 +1,46 @@
-//! Files take their predecessors' place at once, with the right mode and owner.
-//!
 //! A certificate and its key are two names that must change together. Both are symbolic links
 //! through one more link, `.server.pair`, to a folder that holds a pair; renaming that one link
 //! changes both names in one step, whatever kills the process.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Result, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::place::Pair;
+use super::{PRIVATE, PUBLIC, UNFINISHED, folder_of, like, owner_of, remove_if_there, sweep};
 
-/// Readable by everyone: certificates, lists, configuration.
-pub const PUBLIC: u32 = 0o644;
-/// Readable by the owner only: keys, passwords.
-pub const PRIVATE: u32 = 0o600;
-
-/// How the names of files begin that are not yet in their place.
-const UNFINISHED: &str = ".mkx-";
-
-/// Replaces one file.
-pub fn file(path: &Path, text: &str, mode: u32) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    prepare(folder)?;
-    let mut new = tempfile::Builder::new()
-        .prefix(UNFINISHED)
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder)?;
-    new.write_all(text.as_bytes())?;
-    new.as_file()
-        .set_permissions(Permissions::from_mode(mode))?;
-    like(new.as_file(), &owner_of(path, folder)?);
-    new.as_file().sync_all()?;
-    new.persist(path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+/// A certificate and its key.
+#[derive(Debug, Clone)]
+pub struct Pair {
+    /// It names the files: `ca`, `server`.
+    pub name: &'static str,
+    /// The folder of both.
+    pub folder: PathBuf,
 }
 
-/// Replaces a certificate and its key together; where there were none, both appear together.
+impl Pair {
+    /// The certificate.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.join(format!("{}.crt", self.name))
+    }
+
+    /// The private key.
+    pub fn key(&self) -> PathBuf {
+        self.folder.join(format!("{}.key", self.name))
+    }
+}
+
+/// Replaces a certificate and its key together; where there were none, both appear together. The
+/// caller holds the lock under which the folder is written.
+///
+/// # Errors
+/// The kernel's own; the former pair is as it was.
 pub fn pair(pair: &Pair, certificate: &str, key: &str) -> Result<()> {
-    prepare(&pair.folder)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(&pair.folder)?;
+    sweep(&pair.folder)?;
     let names = [pair.certificate(), pair.key()];
     let link = pair.folder.join(format!(".{}.pair", pair.name));
     if !names.iter().all(|name| leads_through(name, &link)) {
@@ -46,7 +48,7 @@ pub fn pair(pair: &Pair, certificate: &str, key: &str) -> Result<()> {
     }
     let new = generation(pair, [certificate, key])?;
     point(&link, &new)?;
-    sweep(pair, &new)
+    sweep_pairs(pair, &new)
 }
 
 /// Turns two plain files into links that lead to the same contents, one name after the other;
@@ -93,7 +95,7 @@ fn generation(pair: &Pair, texts: [&str; 2]) -> Result<PathBuf> {
 
 /// A symbolic link takes a name's place in one step.
 fn point(name: &Path, target: &Path) -> Result<()> {
-    let folder = name.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(name);
     let new = folder.join(format!(
         "{UNFINISHED}link-{}",
         name.file_name().unwrap_or_default().to_string_lossy()
@@ -105,7 +107,7 @@ fn point(name: &Path, target: &Path) -> Result<()> {
 }
 
 /// Removes the folders of former pairs, and those of runs that died.
-fn sweep(pair: &Pair, current: &Path) -> Result<()> {
+fn sweep_pairs(pair: &Pair, current: &Path) -> Result<()> {
     let prefix = format!(".{}.", pair.name);
     for entry in fs::read_dir(&pair.folder)? {
         let entry = entry?;
@@ -134,40 +136,4 @@ fn read_if_there(path: &Path) -> Result<Option<String>> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn remove_if_there(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Makes the folder where there is none, and removes what a run that died left in it; the caller
-/// holds the site's lock.
-fn prepare(folder: &Path) -> Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(folder)?;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if !entry.file_type()?.is_dir()
-            && name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
-        {
-            remove_if_there(&entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// A new file belongs to whom the old one belonged, else to whom the folder belongs.
-fn owner_of(path: &Path, folder: &Path) -> Result<Metadata> {
-    path.metadata().or_else(|_| folder.metadata())
-}
-
-/// Run by root on somebody else's files, they stay theirs; others can not give files away.
-fn like(file: &File, model: &Metadata) {
-    let _ = std::os::unix::fs::fchown(file, Some(model.uid()), Some(model.gid()));
 }
