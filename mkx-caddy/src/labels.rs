@@ -31,7 +31,9 @@ pub fn compose_file(site: &Site, edge: &Edge, name: Name) -> String {
             labels.push((key.clone(), directive::line(&block.addresses)));
             children(&mut labels, &key, &block.body);
         }
-        services.push((service, labels));
+        if !labels.is_empty() {
+            services.push((service, labels));
+        }
     }
     let mut text = String::from("services:\n");
     for (service, labels) in services {

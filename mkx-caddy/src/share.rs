@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 /// All hosts of an environment.
 pub fn hosts(environment: &Environment) -> Vec<String> {
-    let mut hosts = vec![environment.domain.clone(), environment.vault.domain.clone()];
+    let mut hosts = vec![environment.domain.clone()];
+    hosts.extend(environment.vault.iter().map(|vault| vault.domain.clone()));
     hosts.extend(environment.web.redirect_from.iter().cloned());
     hosts
 }

@@ -10,7 +10,6 @@ pub mod emit;
 pub mod env;
 pub mod finding;
 pub mod graph;
-pub mod host;
 pub mod limits;
 pub mod model;
 pub mod names;

@@ -23,21 +23,28 @@ enum Kind {
 
 fn twins(site: &Site) -> Vec<Twins> {
     let (ea, eb) = (&site.environments.ea, &site.environments.eb);
-    let pair = |kind, get: &dyn Fn(&Environment) -> String| Twins {
-        kind,
-        ea: get(ea),
-        eb: get(eb),
-    };
     let path = |path: &Path| path.display().to_string();
-    let mut all = vec![
-        pair(Kind::Host, &|one| one.domain.clone()),
-        pair(Kind::Host, &|one| one.vault.domain.clone()),
-        pair(Kind::Host, &|one| one.mqtt.public_host.clone()),
-        pair(Kind::Host, &|one| one.mqtt.host.clone()),
-        pair(Kind::Path, &|one| path(&one.vault.path)),
-        pair(Kind::Path, &|one| path(&one.directory)),
-        pair(Kind::Project, &|one| one.project.clone()),
-    ];
+    let names = |one: &Environment| {
+        let (vault, mqtt) = (one.vault.as_ref(), one.mqtt.as_ref());
+        [
+            (Kind::Host, Some(one.domain.clone())),
+            (Kind::Host, vault.map(|vault| vault.domain.clone())),
+            (Kind::Host, mqtt.map(|mqtt| mqtt.public_host.clone())),
+            (Kind::Host, mqtt.map(|mqtt| mqtt.host.clone())),
+            (Kind::Path, vault.map(|vault| path(&vault.path))),
+            (Kind::Path, Some(path(&one.directory))),
+            (Kind::Project, Some(one.project.clone())),
+        ]
+    };
+    // What one of the two lacks is empty, which occurs nowhere.
+    let pairs = names(ea).into_iter().zip(names(eb));
+    let mut all: Vec<Twins> = pairs
+        .map(|((kind, ea), (_, eb))| Twins {
+            kind,
+            ea: ea.unwrap_or_default(),
+            eb: eb.unwrap_or_default(),
+        })
+        .collect();
     all.sort_by_key(|twins| std::cmp::Reverse(twins.ea.len()));
     all
 }

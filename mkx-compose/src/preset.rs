@@ -53,7 +53,7 @@ mod tests {
             let text = preset.site(&host).to_string();
             let site =
                 mkx_contract::record::site::read(&text, "preset", Path::new("/srv/mkx")).unwrap();
-            assert_eq!(site.host, host);
+            assert_eq!(site.host(), host);
         }
     }
 }

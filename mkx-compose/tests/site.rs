@@ -185,10 +185,10 @@ fn an_unknown_missing_or_ill_typed_member_is_named_with_its_place() {
         "environments.eb.brunch: unknown field `brunch`, expected one of `role`, `project`, `directory`, `compose_files`, `env_files`, `branch`, `domain`, `database`, `web`, `vault`, `mqtt`, `oauth`, `access`, `share`, `health_url`, `commands`",
     );
     check(
-        ("\"branch\": \"develop\",", 0),
+        ("\"domain\": \"development.makapix.club\",", 0),
         "",
         ("\"eb\": {", 0),
-        "environments.eb: missing field `branch`",
+        "environments.eb: missing field `domain`",
     );
     check(
         ("8884", 0),

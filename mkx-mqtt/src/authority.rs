@@ -103,10 +103,10 @@ impl Authority {
     /// Exit 5 where one of its files is missing, where they do not fit, and where the other
     /// environment has the same; exit 3 where there is none or it can not be read.
     pub fn load(site: &Site, environment: EnvironmentName) -> Result<Authority> {
-        let pair = Files::of(site, environment).authority;
+        let pair = Files::of(site, environment)?.authority;
         let authority = Authority::read(&pair, environment)?;
-        let other = Files::of(site, environment.other()).authority;
-        match Certificate::read(&other.certificate()) {
+        let other = Files::of(site, environment.other());
+        match other.and_then(|files| Certificate::read(&files.authority.certificate())) {
             Ok(other) if other.public_key == authority.certificate.public_key => {
                 Err(Failure::refused(format!(
                     "cannot use the authority of {environment}: {} has the same key",

@@ -3,22 +3,22 @@
 use std::fmt::Write;
 
 use mkx_contract::record::site::{PLAYER, Right};
-use mkx_contract::{EnvironmentName, Site};
+use mkx_contract::{EnvironmentName, Result, Site};
 
 use crate::place::Files;
 
 /// `mosquitto.conf`.
-pub fn configuration(site: &Site, environment: EnvironmentName) -> String {
+pub fn configuration(site: &Site, environment: EnvironmentName) -> Result<String> {
     let described = site.environment(environment);
-    let mqtt = &described.mqtt;
-    let files = Files::of(site, environment);
+    let mqtt = described.mqtt()?;
+    let files = Files::of(site, environment)?;
     let listen = mqtt.listen();
     let inside = |file: &std::path::Path| files.in_broker(file).display().to_string();
     let user = match &mqtt.user {
         Some(user) => format!("user {user}\n"),
         None => String::new(),
     };
-    format!(
+    Ok(format!(
         "\
 # The broker of {project}. Written by: mkx-mqtt render {environment}
 # What differs by environment is in the site document; change it there.
@@ -53,13 +53,13 @@ tls_version tlsv1.2
         certificate = inside(&files.server.certificate()),
         key = inside(&files.server.key()),
         crl = inside(&files.revocations),
-    )
+    ))
 }
 
 /// The ACL; what it does not name is denied.
-pub fn acl(site: &Site, environment: EnvironmentName) -> String {
+pub fn acl(site: &Site, environment: EnvironmentName) -> Result<String> {
     let described = site.environment(environment);
-    let mqtt = &described.mqtt;
+    let mqtt = described.mqtt()?;
     let mut text = format!(
         "\
 # Who may do what on the broker of {}. Written by: mkx-mqtt render {environment}
@@ -83,7 +83,7 @@ user {}
             writeln!(text, "pattern {right} {topic}").expect("a string takes everything");
         }
     }
-    text
+    Ok(text)
 }
 
 fn word(right: Right) -> Option<&'static str> {

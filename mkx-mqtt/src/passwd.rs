@@ -59,7 +59,7 @@ impl Arguments {
     /// Runs the verb.
     pub fn run(&self, common: &Common) -> Result<Answer> {
         let site = common.site()?;
-        let service = &site.environment(self.environment).mqtt.service;
+        let service = &site.environment(self.environment).mqtt()?.service;
         let user = self.user.as_deref().unwrap_or(&service.user);
         account::check_name(user)?;
         let doing = format!("change {user} on the broker");
@@ -68,7 +68,7 @@ impl Arguments {
             true => None,
             false => Some(Hash::new(&self.password(&site)?, self.iterations)?),
         };
-        let path = Files::of(&site, self.environment).passwords;
+        let path = Files::of(&site, self.environment)?.passwords;
         let change = changing::step(&site, self.environment, "mkx-mqtt passwd", || {
             let change = change(&path, user, hash.as_ref())?;
             Ok((change, json!({ "user": user, "change": change })))
@@ -88,7 +88,7 @@ impl Arguments {
     fn password(&self, site: &Site) -> Result<Secret> {
         if self.from_site {
             let environment = site.environment(self.environment);
-            let source = &environment.mqtt.service.password;
+            let source = &environment.mqtt()?.service.password;
             return source.read(&environment.env_file_paths());
         }
         let text = Input::open("-".as_ref())?.text()?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mkx_contract::tool::replace::Pair;
-use mkx_contract::{EnvironmentName, Site};
+use mkx_contract::{EnvironmentName, Result, Site};
 
 /// The files of one environment's broker.
 #[derive(Debug, Clone)]
@@ -25,15 +25,18 @@ pub struct Files {
 
 impl Files {
     /// Those that the site document names.
-    pub fn of(site: &Site, environment: EnvironmentName) -> Files {
-        let mqtt = &site.environment(environment).mqtt;
+    ///
+    /// # Errors
+    /// Exit 3 where the environment has no broker.
+    pub fn of(site: &Site, environment: EnvironmentName) -> Result<Files> {
+        let mqtt = site.environment(environment).mqtt()?;
         let certificates = mqtt.certificate_directory.clone();
         let config = mqtt.config_directory.clone();
         let pair = |name| Pair {
             name,
             folder: certificates.clone(),
         };
-        Files {
+        Ok(Files {
             authority: pair("ca"),
             server: pair("server"),
             revocations: certificates.join("crl.pem"),
@@ -44,7 +47,7 @@ impl Files {
                 (mqtt.broker_certificates().into(), certificates),
                 (mqtt.broker_config().into(), config),
             ],
-        }
+        })
     }
 
     /// What the broker calls a file of this host.

@@ -21,7 +21,7 @@ pub fn revocation_holds(
     environment: EnvironmentName,
     authority: &Authority,
 ) -> Result<()> {
-    let mqtt = &site.environment(environment).mqtt;
+    let mqtt = site.environment(environment).mqtt()?;
     let door = |serial| -> Result<Door> {
         let device = "mkx-probe-revocation";
         let issued = authority.player(device, &site.name, Kind::Ecdsa, Validity::hour(), serial)?;
@@ -60,7 +60,7 @@ pub fn shows(
     authority: &Authority,
     fingerprint: &str,
 ) -> Result<()> {
-    let mqtt = &site.environment(environment).mqtt;
+    let mqtt = site.environment(environment).mqtt()?;
     let device = "mkx-probe-server";
     let issued = authority.player(device, &site.name, Kind::Ecdsa, Validity::hour(), None)?;
     let door = Door::tls(mqtt, &authority.certificate, Some(&issued))?;

@@ -13,7 +13,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// # Errors
 /// Exit 4 where it fails or does not end.
 pub fn broker(site: &Site, environment: EnvironmentName) -> Result<bool> {
-    let command = &site.environment(environment).mqtt.reload;
+    let command = &site.environment(environment).mqtt()?.reload;
     let Some((program, arguments)) = command.split_first() else {
         voice::warn(format!(
             "the site document has no environments.{environment}.mqtt.reload: send the broker SIGHUP yourself"

@@ -70,7 +70,7 @@ impl Arguments {
     /// Runs the verb.
     pub fn run(&self, common: &Common) -> Result<Answer> {
         let site = common.site()?;
-        let mut broker = render(&site, self.environment);
+        let mut broker = render(&site, self.environment)?;
         if let Some(output) = &self.output {
             self.write(&site, &mut broker, output.as_deref())?;
         }
@@ -87,7 +87,7 @@ impl Arguments {
 
     /// The ACL first: a configuration never names one that is not there.
     fn write(&self, site: &Site, broker: &mut Broker, given: Option<&Path>) -> Result<()> {
-        let files = Files::of(site, self.environment);
+        let files = Files::of(site, self.environment)?;
         let folder = match given {
             Some(folder) => std::path::absolute(folder).map_err(|error| {
                 Failure::input(format!("cannot resolve {}: {error}", folder.display()))
@@ -138,17 +138,17 @@ fn mode_of_acl(path: &Path) -> u32 {
 }
 
 /// Both files of a broker.
-pub fn render(site: &Site, environment: EnvironmentName) -> Broker {
+pub fn render(site: &Site, environment: EnvironmentName) -> Result<Broker> {
     let text = |name: &str, text| Text {
         name: name.into(),
         path: None,
         text,
     };
-    Broker {
+    Ok(Broker {
         environment,
         files: vec![
-            text("acl", config::acl(site, environment)),
-            text("mosquitto.conf", config::configuration(site, environment)),
+            text("acl", config::acl(site, environment)?),
+            text("mosquitto.conf", config::configuration(site, environment)?),
         ],
-    }
+    })
 }

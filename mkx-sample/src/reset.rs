@@ -73,11 +73,12 @@ pub fn run(site: &Site, to: &Endpoint) -> Result<ResetReport> {
         None,
         json!({ "target": Place::of(to), "created_at": mark.created_at }),
     )?;
-    let named = site.environments.eb.database.owner.clone();
+    let database = site.environments.eb.database.as_ref();
+    let named = database.and_then(|database| database.owner.clone());
     let owner = named.unwrap_or_else(|| to.role());
     let privilege = Privilege {
         kept: &kept,
-        grants: &site.environments.eb.database.grants,
+        grants: site.environments.eb.grants(),
         owner: &owner,
     };
     let names = cluster.names.clone();

@@ -125,7 +125,8 @@ impl Run<'_> {
             Some(mut live) => Kept::read(&mut live, &self.to)?,
             None => Kept::default(),
         };
-        let named = self.site.environments.eb.database.owner.clone();
+        let database = self.site.environments.eb.database.as_ref();
+        let named = database.and_then(|database| database.owner.clone());
         let owner = named
             .or_else(|| kept.table_owner.clone())
             .unwrap_or_else(|| self.to.role());
@@ -193,7 +194,7 @@ impl Run<'_> {
     fn privilege<'a>(&'a self, kept: &'a Kept, owner: &'a str) -> Privilege<'a> {
         Privilege {
             kept,
-            grants: &self.site.environments.eb.database.grants,
+            grants: self.site.environments.eb.grants(),
             owner,
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::guard::{check_target, real_directory};
 use clap::Args;
-use mkx_contract::{Result, Site};
+use mkx_contract::{Environment, Result, Site};
 
 use crate::tree::{Mounts, Root};
 
@@ -21,16 +21,20 @@ pub struct Directories {
 }
 
 impl Directories {
-    fn paths<'a>(&'a self, site: &'a Site) -> (&'a Path, &'a Path) {
-        let environments = &site.environments;
-        let from = self.from.as_ref().unwrap_or(&environments.ea.vault.path);
-        let to = self.to.as_ref().unwrap_or(&environments.eb.vault.path);
-        (from, to)
+    fn paths<'a>(&'a self, site: &'a Site) -> Result<(&'a Path, &'a Path)> {
+        let or_sites = |given: &'a Option<PathBuf>, environment: &'a Environment| match given {
+            Some(path) => Ok(path.as_path()),
+            None => environment.vault().map(|vault| vault.path.as_path()),
+        };
+        Ok((
+            or_sites(&self.from, &site.environments.ea)?,
+            or_sites(&self.to, &site.environments.eb)?,
+        ))
     }
 
     /// Opens both for a look: nothing is proven about them, so nothing may be written.
     pub fn open_to_read(&self, site: &Site) -> Result<(Root, Root)> {
-        let (from, to) = self.paths(site);
+        let (from, to) = self.paths(site)?;
         Ok((
             Root::open(&real_directory(from)?, Mounts::Cross)?,
             Root::open(&real_directory(to)?, Mounts::Cross)?,
@@ -53,10 +57,11 @@ impl Vaults {
     /// Exit 5 where the target is, holds or lies in the site's production vault or the source;
     /// exit 3 where a directory does not exist.
     pub fn open(site: &Site, directories: &Directories) -> Result<Vaults> {
-        let production = &site.environments.ea.vault.path;
-        let (from, to) = directories.paths(site);
+        let (from, to) = directories.paths(site)?;
         // --from may name another copy of production's files, but never excuses production.
-        check_target(production, to)?;
+        if let Some(production) = &site.environments.ea.vault {
+            check_target(&production.path, to)?;
+        }
         let target = check_target(from, to)?;
         Ok(Vaults {
             source: Root::open(&real_directory(from)?, Mounts::Cross)?,

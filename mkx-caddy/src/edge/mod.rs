@@ -76,8 +76,10 @@ impl Edge {
             let environment = site.environment(name);
             let users = users_of(environment)?;
             blocks.extend(site::blocks(&context, name, environment, users.as_ref()));
-            let outside = links::leading_out(&environment.vault.path)?;
-            blocks.push(vault::block(&context, name, environment, &outside));
+            if let Some(vault) = &environment.vault {
+                let outside = links::leading_out(&vault.path)?;
+                blocks.push(vault::block(&context, name, vault, &outside));
+            }
         }
         blocks.sort_by_cached_key(|block| block.addresses.join(" "));
         Ok(Edge {

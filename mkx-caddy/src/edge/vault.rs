@@ -1,7 +1,7 @@
 //! An environment's vault host: files over https and plain http, the URLs of the former layout,
 //! and what is never served.
 
-use mkx_contract::record::site::{Environment, Name};
+use mkx_contract::record::site::{Name, Vault};
 
 use super::{Block, Carrier, Context, headers, robots};
 use crate::directive::Directive;
@@ -28,13 +28,7 @@ pub fn vault_headers() -> Vec<(String, String)> {
 const LEGACY_PATH: &str =
     "^/(avatar/)?([0-9a-f])([0-9a-f])/([0-9a-f])([0-9a-f])/[0-9a-f]{2}/([0-9A-Za-z._-]+)$";
 
-pub(super) fn block(
-    context: &Context,
-    name: Name,
-    environment: &Environment,
-    outside: &[String],
-) -> Block {
-    let vault = &environment.vault;
+pub(super) fn block(context: &Context, name: Name, vault: &Vault, outside: &[String]) -> Block {
     let mut route: Vec<Directive> = headers(&vault_headers()).into();
     if name == Name::Eb {
         route.push(robots());

@@ -97,7 +97,8 @@ fn api_rows(
         let request = https(&format!("{prefix}{path}"));
         matrix.add("own_environment", name, request, from(Service::Api));
     }
-    if let Ok(url) = Url::parse(&environment.health_url)
+    let health_url = environment.health_url.as_deref().map(Url::parse);
+    if let Some(Ok(url)) = health_url
         && url.host_str() == Some(domain)
     {
         let expected = Expected {
@@ -106,16 +107,13 @@ fn api_rows(
         };
         matrix.add("health", name, https(url.path()), expected);
     }
-    let expected = Expected {
-        location_holds: Some(environment.oauth.callback.clone()),
-        ..from(Service::Api)
-    };
-    matrix.add(
-        "login",
-        name,
-        https(&environment.oauth.login_path),
-        expected,
-    );
+    if let Some(oauth) = &environment.oauth {
+        let expected = Expected {
+            location_holds: Some(oauth.callback.clone()),
+            ..from(Service::Api)
+        };
+        matrix.add("login", name, https(&oauth.login_path), expected);
+    }
 }
 
 fn credentials_rows(

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mkx_contract::record::site::{Environment, Name};
+use mkx_contract::record::site::{Name, Vault};
 use mkx_contract::{Result, Site};
 use walkdir::WalkDir;
 
@@ -29,11 +29,12 @@ struct Examples {
 }
 
 pub(super) fn rows(matrix: &mut Matrix, site: &Site, name: Name) -> Result<()> {
-    let environment = site.environment(name);
-    let other = site.environment(name.other());
-    let vault = &environment.vault;
+    let Some(vault) = &site.environment(name).vault else {
+        return Ok(());
+    };
+    let other = site.environment(name.other()).vault.as_ref();
     let examples = if vault.path.is_dir() {
-        examples(environment, &other.vault.path)
+        examples(vault, other.map(|other| other.path.as_path()))
     } else {
         matrix.left_out.push(format!(
             "the files of {}: {} is not on this machine",
@@ -66,7 +67,7 @@ pub(super) fn rows(matrix: &mut Matrix, site: &Site, name: Name) -> Result<()> {
                 .insert("Cache-Control".into(), IMMUTABLE.into());
             matrix.add(rule, name, ask(&path), expected);
         }
-        for path in restricted(environment, &examples) {
+        for path in restricted(vault, &examples) {
             matrix.add("restricted", name, ask(&path), refused());
         }
         for pattern in &outside {
@@ -82,8 +83,8 @@ pub(super) fn rows(matrix: &mut Matrix, site: &Site, name: Name) -> Result<()> {
             matrix.add("robots", name, ask("/robots.txt"), robots);
         }
     }
-    if let Some(path) = &examples.own {
-        let request = Request::get("https", &other.vault.domain, &format!("/{path}"));
+    if let (Some(path), Some(other)) = (&examples.own, other) {
+        let request = Request::get("https", &other.domain, &format!("/{path}"));
         let expected = Expected::status(Status::OneOf(vec![403, 404])).headers(&fields);
         matrix.add("own_environment", name.other(), request, expected);
     }
@@ -116,9 +117,9 @@ fn legacy(file: &str) -> String {
 
 /// Restricted files that are there, by every spelling of their path; what is not there is asked
 /// for all the same, since a configuration tells even without the file.
-fn restricted(environment: &Environment, examples: &Examples) -> Vec<String> {
+fn restricted(vault: &Vault, examples: &Examples) -> Vec<String> {
     let mut paths = Vec::new();
-    for pattern in &environment.vault.restricted {
+    for pattern in &vault.restricted {
         let stem = pattern.replace('*', "mkx-probe");
         paths.push(if stem.starts_with('/') {
             stem
@@ -141,8 +142,7 @@ fn restricted(environment: &Environment, examples: &Examples) -> Vec<String> {
     paths
 }
 
-fn examples(environment: &Environment, other: &Path) -> Examples {
-    let vault = &environment.vault;
+fn examples(vault: &Vault, other: Option<&Path>) -> Examples {
     let mut examples = Examples::default();
     let mut patterns: Vec<&String> = vault.restricted.iter().collect();
     let files = WalkDir::new(&vault.path)
@@ -170,7 +170,8 @@ fn examples(environment: &Environment, other: &Path) -> Examples {
         if examples.sharded.is_none() && is_sharded(&path) {
             examples.sharded = Some(path.clone());
         }
-        if examples.own.is_none() && std::fs::symlink_metadata(other.join(&path)).is_err() {
+        let is_missing = |other: &Path| std::fs::symlink_metadata(other.join(&path)).is_err();
+        if examples.own.is_none() && other.is_some_and(is_missing) {
             examples.own = Some(path.clone());
         }
         examples.served.get_or_insert(path);

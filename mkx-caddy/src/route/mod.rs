@@ -49,12 +49,13 @@ impl Configuration {
     /// Looks for Caddy's files where a site's vaults are on this machine.
     pub fn mounted(mut self, site: &Site) -> Configuration {
         self.mounts = [&site.environments.ea, &site.environments.eb]
-            .map(|environment| {
-                let vault = &environment.vault;
+            .into_iter()
+            .filter_map(|environment| environment.vault.as_ref())
+            .map(|vault| {
                 let shown = |path: &std::path::Path| path.display().to_string();
                 (shown(vault.edge_path()), shown(&vault.path))
             })
-            .into();
+            .collect();
         self
     }
 

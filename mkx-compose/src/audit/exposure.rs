@@ -54,7 +54,8 @@ fn published(pair: &Pair<'_>, side: &Side<'_>) -> Vec<Finding> {
                 .host_ip
                 .as_deref()
                 .is_none_or(|ip| matches!(ip, "" | "0.0.0.0" | "::"));
-            let players = published == side.environment.mqtt.port.to_string();
+            let mqtt = side.environment.mqtt.as_ref();
+            let players = mqtt.is_some_and(|mqtt| published == mqtt.port.to_string());
             let edge = *name == pair.site.shared.edge.service && matches!(published, "80" | "443");
             if all && !players && !edge {
                 findings.push(broken(

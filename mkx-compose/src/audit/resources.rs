@@ -47,7 +47,7 @@ fn shares(pair: &Pair<'_>) -> Vec<Finding> {
 
 fn over_share(pair: &Pair<'_>) -> Option<Finding> {
     let side = &pair.eb;
-    let (cpus, memory) = limits::share_of(&pair.site.host, &side.environment.share);
+    let (cpus, memory) = limits::share_of(&pair.site.host(), &side.environment.share);
     let active = side.model.services.iter();
     let active: Vec<(&String, &Service)> =
         active.filter(|(name, _)| side.is_active(name)).collect();

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mkx_contract::record::site::Host;
 use mkx_contract::tool::{output, voice};
 use mkx_contract::{Answer, Result};
 
-use crate::host;
 use crate::preset::Preset;
 use crate::replace::{self, Files};
 
@@ -32,7 +32,7 @@ pub struct Init {
 impl Init {
     /// Writes the document and says what to do next.
     pub fn run(&self) -> Result<Answer> {
-        let site = self.preset.site(&host::detect()?);
+        let site = self.preset.site(&Host::here());
         if self.output == Path::new("-") {
             output::stdout().json(&site)?;
             return Ok(Answer::Yes);

@@ -36,7 +36,7 @@ impl Limits {
         let site = common.site()?;
         let environment = site.environment(self.environment);
         let model = docker::model(&Compose::find()?, environment)?;
-        let limits = limits::compare(self.environment, &site.host, &environment.share, &model);
+        let limits = limits::compare(self.environment, &site.host(), &environment.share, &model);
         match self.format {
             LimitsFormat::Json => output::stdout().document(&limits)?,
             LimitsFormat::Yaml => {

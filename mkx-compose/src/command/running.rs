@@ -45,7 +45,7 @@ pub fn stats(common: &Common) -> Result<Answer> {
             .filter_map(Usage::of)
             .collect();
         containers.sort_by(|a, b| a.name.cmp(&b.name));
-        let (share_cpus, share_memory_bytes) = limits::share_of(&site.host, &environment.share);
+        let (share_cpus, share_memory_bytes) = limits::share_of(&site.host(), &environment.share);
         environments.push(EnvironmentStats {
             environment: name,
             share_cpus,

@@ -64,7 +64,9 @@ fn list(work: &mut Work<'_>, mounts: &Node) {
 
 fn parameterise(work: &mut Work<'_>, node: &Node, source: &str, read_only: bool) {
     let (ea, eb) = (&work.site.environments.ea, &work.site.environments.eb);
-    let vault = ea.vault.path.display().to_string();
+    let vaults = ea.vault.as_ref().zip(eb.vault.as_ref());
+    let vaults = vaults.map(|(ea, eb)| [ea, eb].map(|vault| vault.path.display().to_string()));
+    let is_below = |root: &str| source == root || source.starts_with(&format!("{root}/"));
     let is_plain = source.starts_with('/') && !source.contains('$');
     let is_system = ["/etc", "/usr", "/sys", "/proc", "/dev", "/run", "/var/run"]
         .iter()
@@ -72,8 +74,7 @@ fn parameterise(work: &mut Work<'_>, node: &Node, source: &str, read_only: bool)
     if !is_plain || is_system {
         return;
     }
-    let (variable, root, own) = if source == vault || source.starts_with(&format!("{vault}/")) {
-        let own = eb.vault.path.display().to_string();
+    let (variable, root, own) = if let Some([vault, own]) = vaults.filter(|[ea, _]| is_below(ea)) {
         ("VAULT_HOST_PATH".to_owned(), vault, own)
     } else if read_only {
         return;

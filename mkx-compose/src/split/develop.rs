@@ -16,7 +16,7 @@ pub fn all(work: &mut Work<'_>) {
         .map(String::as_str)
         .filter(|name| !work.is_edge(name))
         .collect();
-    let proposed = limits::propose(&work.site.host, &eb.share, services.iter().copied());
+    let proposed = limits::propose(&work.site.host(), &eb.share, services.iter().copied());
     for name in services {
         let service = &model.services[name];
         let (cpus, memory) = proposed[name];

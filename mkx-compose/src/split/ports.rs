@@ -1,6 +1,6 @@
 //! Host ports: production's stay, development gets its own.
 
-use mkx_contract::Site;
+use mkx_contract::{Environment, Site};
 use url::Url;
 
 use super::{Variable, Work};
@@ -16,28 +16,30 @@ pub fn taken(site: &Site, model: &Model) -> Vec<u16> {
         .filter_map(|port| port.published.as_deref()?.parse().ok())
         .collect();
     for environment in [&site.environments.ea, &site.environments.eb] {
-        taken.extend([environment.mqtt.port, environment.mqtt.plain_port]);
-        taken.extend(database_port(&environment.database.url));
+        taken.extend(known(environment).into_iter().flatten());
     }
     taken
 }
 
-fn database_port(url: &str) -> Option<u16> {
-    Some(Url::parse(url).ok()?.port().unwrap_or(5432))
+/// The ports that the site document names: players', the application's on the broker, the
+/// database's.
+fn known(environment: &Environment) -> [Option<u16>; 3] {
+    let mqtt = environment.mqtt.as_ref();
+    let database = environment.database.as_ref();
+    [
+        mqtt.map(|mqtt| mqtt.port),
+        mqtt.map(|mqtt| mqtt.plain_port),
+        database
+            .and_then(|database| Url::parse(&database.url).ok())
+            .map(|url| url.port().unwrap_or(5432)),
+    ]
 }
 
 /// Development's port for one of production's: as the site says, else the next free one.
 fn other(work: &mut Work<'_>, port: u16) -> u16 {
     let (ea, eb) = (&work.site.environments.ea, &work.site.environments.eb);
-    let known = [
-        (Some(ea.mqtt.port), Some(eb.mqtt.port)),
-        (Some(ea.mqtt.plain_port), Some(eb.mqtt.plain_port)),
-        (
-            database_port(&ea.database.url),
-            database_port(&eb.database.url),
-        ),
-    ];
-    if let Some((_, Some(other))) = known.into_iter().find(|(own, _)| *own == Some(port)) {
+    let mut pairs = known(ea).into_iter().zip(known(eb));
+    if let Some((_, Some(other))) = pairs.find(|(own, _)| *own == Some(port)) {
         return other;
     }
     let mut next = port;
@@ -85,7 +87,7 @@ fn developed(work: &mut Work<'_>, port: &Port) -> String {
     let own = other(work, number);
     // Only players reach development from outside without the edge.
     let address = match &port.host_ip {
-        None if number == work.site.environments.ea.mqtt.port => String::new(),
+        None if Some(number) == known(&work.site.environments.ea)[0] => String::new(),
         Some(ip) if ip != "0.0.0.0" && ip != "::" && !ip.is_empty() => format!("{ip}:"),
         _ => "127.0.0.1:".into(),
     };

@@ -206,16 +206,16 @@ fn domains(work: &mut Work<'_>, node: &Node, in_flow: bool, way: &mut Vec<String
 
 fn domains_in(work: &mut Work<'_>, node: &Node, needs_quotes: bool, way: &[String]) {
     let (ea, eb) = (&work.site.environments.ea, &work.site.environments.eb);
-    let known = [
-        ("VAULT_DOMAIN", &ea.vault.domain, &eb.vault.domain),
-        ("SITE_DOMAIN", &ea.domain, &eb.domain),
-        (
-            "MQTT_PUBLIC_HOST",
-            &ea.mqtt.public_host,
-            &eb.mqtt.public_host,
-        ),
-    ];
-    let others = [eb.domain.as_str(), eb.vault.domain.as_str()];
+    let vaults = ea.vault.as_ref().zip(eb.vault.as_ref());
+    let brokers = ea.mqtt.as_ref().zip(eb.mqtt.as_ref());
+    let known: Vec<(&str, &String, &String)> = vaults
+        .map(|(ea, eb)| ("VAULT_DOMAIN", &ea.domain, &eb.domain))
+        .into_iter()
+        .chain([("SITE_DOMAIN", &ea.domain, &eb.domain)])
+        .chain(brokers.map(|(ea, eb)| ("MQTT_PUBLIC_HOST", &ea.public_host, &eb.public_host)))
+        .collect();
+    let mut others = vec![eb.domain.as_str()];
+    others.extend(eb.vault.as_ref().map(|vault| vault.domain.as_str()));
     // What the edge serves can be served for one environment only, `www.` included.
     let is_label = way.iter().any(|name| name == "labels");
     let text = &work.document.text[node.start..node.end];
@@ -255,10 +255,10 @@ fn domains_in(work: &mut Work<'_>, node: &Node, needs_quotes: bool, way: &[Strin
 
 /// The port that devices are told.
 fn player_port(work: &mut Work<'_>, node: &Node, way: &[String]) {
-    let (ea, eb) = (
-        &work.site.environments.ea.mqtt,
-        &work.site.environments.eb.mqtt,
-    );
+    let environments = &work.site.environments;
+    let (Some(ea), Some(eb)) = (&environments.ea.mqtt, &environments.eb.mqtt) else {
+        return;
+    };
     let digits = ea.port.to_string();
     let names_port = way.last().is_some_and(|name| name.contains("PORT"));
     if !names_port || node.scalar() != Some(digits.as_str()) {

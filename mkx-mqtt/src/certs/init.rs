@@ -62,7 +62,7 @@ impl Arguments {
     }
 
     fn make(&self, site: &Site) -> Result<(Report, Value)> {
-        let files = Files::of(site, self.environment);
+        let files = Files::of(site, self.environment)?;
         let described = site.environment(self.environment);
         let is_new = presence(&files.authority) == Presence::None;
         if is_new {
@@ -81,7 +81,7 @@ impl Arguments {
         let (server, made) = match presence(&files.server) {
             Presence::Whole => (Certificate::read(&files.server.certificate())?, false),
             _ => {
-                let names = super::names(site, self.environment);
+                let names = super::names(site.environment(self.environment).mqtt()?);
                 let issued = authority.server(&names, &site.name, self.key, self.server_days)?;
                 replace::pair(&files.server, &issued.pem, issued.key.expose())
                     .map_err(|error| unwritten(&files.server.certificate(), &error))?;

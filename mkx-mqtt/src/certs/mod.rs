@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use jiff::Timestamp;
+use mkx_contract::record::site::Mqtt;
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result, Site};
+use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -109,8 +110,7 @@ impl Signed {
 }
 
 /// Every name under which somebody reaches the environment's broker.
-pub fn names(site: &Site, environment: EnvironmentName) -> Vec<String> {
-    let mqtt = &site.environment(environment).mqtt;
+pub fn names(mqtt: &Mqtt) -> Vec<String> {
     let mut names = vec![mqtt.public_host.clone(), mqtt.host.clone()];
     names.extend(mqtt.names.iter().cloned());
     names.extend(["localhost".into(), "127.0.0.1".into()]);

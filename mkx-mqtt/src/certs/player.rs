@@ -73,7 +73,7 @@ impl Arguments {
     pub fn run(&self, common: &Common) -> Result<Answer> {
         let site = common.site()?;
         let environment = self.environment;
-        let mqtt = &site.environment(environment).mqtt;
+        let mqtt = site.environment(environment).mqtt()?;
         account::check_name(&self.player)?;
         if self.player == mqtt.service.user {
             return Err(Failure::refused(format!(

@@ -202,7 +202,7 @@ impl Signing {
         environment: EnvironmentName,
         change: impl FnOnce(&Authority, &mut revocation::Revocations) -> Result<(bool, Vec<String>)>,
     ) -> Result<((Revocations, Authority), Value)> {
-        let file = Files::of(site, environment).revocations;
+        let file = Files::of(site, environment)?.revocations;
         let authority = Authority::load(site, environment)?;
         let mut list = revocation::Revocations::read(&file).map_err(|failure| {
             failure.hint(format!(

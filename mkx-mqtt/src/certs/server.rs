@@ -39,11 +39,11 @@ impl Arguments {
         let environment = self.environment;
         let doing = "replace the broker's certificate";
         changing::confirm(&site, environment, self.confirm.as_deref(), doing)?;
-        let files = Files::of(&site, environment);
+        let files = Files::of(&site, environment)?;
         let (report, authority) =
             changing::step(&site, environment, "mkx-mqtt certs server", || {
                 let authority = Authority::load(&site, environment)?;
-                let names = super::names(&site, environment);
+                let names = super::names(site.environment(environment).mqtt()?);
                 let issued = authority.server(&names, &site.name, self.key, self.days)?;
                 replace::pair(&files.server, &issued.pem, issued.key.expose())
                     .map_err(|error| unwritten(&files.server.certificate(), &error))?;

@@ -16,8 +16,10 @@ pub fn check(look: &mut Look) {
         return;
     };
     file::secret(look, &path);
-    let other = std::fs::read_to_string(look.others().passwords).unwrap_or_default();
-    let user = look.site.environment(environment).mqtt.service.user.clone();
+    let other = look.others.as_ref().map(|others| &others.passwords);
+    let other = other.and_then(|path| std::fs::read_to_string(path).ok());
+    let other = other.unwrap_or_default();
+    let user = look.mqtt.service.user.clone();
     let mut is_there = false;
     for line in lines(&text) {
         if line.name != user {
@@ -75,6 +77,6 @@ pub fn check(look: &mut Look) {
 /// What the site document names.
 fn password(look: &Look, environment: EnvironmentName) -> Result<Secret> {
     let described = look.site.environment(environment);
-    let source = &described.mqtt.service.password;
+    let source = &described.mqtt()?.service.password;
     source.read(&described.env_file_paths())
 }

@@ -79,8 +79,8 @@ pub fn fits(look: &mut Look, pair: &Pair, certificate: &Certificate) {
 }
 
 fn shared(look: &mut Look, pair: &Pair, authority: &Certificate) {
-    let other = look.others().authority;
-    match Certificate::read(&other.certificate()) {
+    let Some(others) = &look.others else { return };
+    match Certificate::read(&others.authority.certificate()) {
         Ok(other) if other.public_key == authority.public_key => {
             let message = format!(
                 "it is the authority of {} too: what one signs, the other accepts",

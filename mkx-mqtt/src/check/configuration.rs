@@ -2,18 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
+use mkx_contract::Result;
+
 use super::Look;
 use crate::config;
 use crate::settings::{Listener, Settings, rules};
 
 /// Looks at them.
-pub fn check(look: &mut Look) {
+///
+/// # Errors
+/// Exit 3 where the environment has no broker.
+pub fn check(look: &mut Look) -> Result<()> {
     let path = look.files.configuration.clone();
     let render = format!("mkx-mqtt render {} --output", look.environment);
     let Ok(text) = std::fs::read_to_string(&path) else {
         look.find("configuration_missing", &path, "it cannot be read")
             .hint = Some(render);
-        return;
+        return Ok(());
     };
     let settings = Settings::parse(&text);
     if settings.includes_others() {
@@ -27,7 +32,7 @@ pub fn check(look: &mut Look) {
         let message = format!("connection {bridge} makes it a bridge to another broker");
         look.find("bridge", &path, message);
     }
-    let listen = look.site.environment(look.environment).mqtt.listen();
+    let listen = look.mqtt.listen();
     for port in [listen.plain_port, listen.port] {
         if !settings.listeners.iter().any(|at| at.port == Some(port)) {
             let message = format!("nothing listens on port {port}");
@@ -51,7 +56,7 @@ pub fn check(look: &mut Look) {
         named(look, &path, &settings, listener, "acl_file");
     }
     deduplicate(look);
-    acl(look);
+    acl(look)
 }
 
 /// The listener for devices.
@@ -155,13 +160,13 @@ fn deduplicate(look: &mut Look) {
     });
 }
 
-fn acl(look: &mut Look) {
+fn acl(look: &mut Look) -> Result<()> {
     let path = look.files.acl.clone();
     let Ok(text) = std::fs::read_to_string(&path) else {
         look.find("acl_missing", &path, "it cannot be read");
-        return;
+        return Ok(());
     };
-    let expected = rules(&config::acl(look.site, look.environment));
+    let expected = rules(&config::acl(look.site, look.environment)?);
     let actual = rules(&text);
     for rule in actual.iter().filter(|rule| !expected.contains(rule)) {
         let message = format!("it has a rule that the site does not: {rule}");
@@ -171,4 +176,5 @@ fn acl(look: &mut Look) {
         let message = format!("it lacks a rule of the site: {rule}");
         look.find("acl_closed", &path, message);
     }
+    Ok(())
 }

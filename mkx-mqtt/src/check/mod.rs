@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use mkx_contract::record::site::Mqtt;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::output;
-use mkx_contract::{Answer, EnvironmentName, Record, Result, Site};
+use mkx_contract::{Answer, Environment, EnvironmentName, Record, Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -88,35 +89,49 @@ pub struct Validity {
 impl Arguments {
     /// Runs the verb.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        let report = report(&common.site()?, self.environment, self.within);
+        let report = report(&common.site()?, self.environment, self.within)?;
         output::stdout().document(&report)?;
         Ok(Answer::from(report.ok))
     }
 }
 
-/// Looks at the files of one environment, or of both.
-fn report(site: &Site, only: Option<EnvironmentName>, within: u32) -> Report {
+/// Looks at the files of one environment, or of all that have a broker.
+///
+/// # Errors
+/// Exit 3 where the one has none, or neither has.
+fn report(site: &Site, only: Option<EnvironmentName>, within: u32) -> Result<Report> {
     let mut found = Found::default();
-    for environment in [EnvironmentName::Ea, EnvironmentName::Eb] {
-        if only.is_none_or(|only| only == environment) {
-            let mut look = Look {
-                site,
-                environment,
-                files: Files::of(site, environment),
-                within: within.into(),
-                found: &mut found,
-            };
-            authority::check(&mut look);
-            server::check(&mut look);
-            configuration::check(&mut look);
-            accounts::check(&mut look);
-        }
+    let has_broker = |(_, described): &(_, &Environment)| described.mqtt.is_some();
+    let environments: Vec<EnvironmentName> = match only {
+        Some(only) => vec![only],
+        None if !site.both().iter().any(has_broker) => vec![EnvironmentName::Eb],
+        None => site
+            .both()
+            .into_iter()
+            .filter(has_broker)
+            .map(|(name, _)| name)
+            .collect(),
+    };
+    for environment in environments {
+        let mut look = Look {
+            site,
+            environment,
+            mqtt: site.environment(environment).mqtt()?,
+            files: Files::of(site, environment)?,
+            others: Files::of(site, environment.other()).ok(),
+            within: within.into(),
+            found: &mut found,
+        };
+        authority::check(&mut look);
+        server::check(&mut look);
+        configuration::check(&mut look)?;
+        accounts::check(&mut look);
     }
-    Report {
+    Ok(Report {
         ok: found.findings.is_empty(),
         findings: found.findings,
         validity: found.validity,
-    }
+    })
 }
 
 #[derive(Default)]
@@ -129,7 +144,10 @@ struct Found {
 struct Look<'a> {
     site: &'a Site,
     environment: EnvironmentName,
+    mqtt: &'a Mqtt,
     files: Files,
+    /// The files of the other environment, where it has a broker.
+    others: Option<Files>,
     within: i64,
     found: &'a mut Found,
 }
@@ -146,11 +164,6 @@ impl Look<'_> {
         });
         let findings = &mut self.found.findings;
         findings.last_mut().expect("it was just put there")
-    }
-
-    /// The files of the other environment.
-    fn others(&self) -> Files {
-        Files::of(self.site, self.environment.other())
     }
 
     /// Reads a certificate, and says how long it holds.

@@ -40,7 +40,7 @@ pub fn check(look: &mut Look) {
         look.find("server_foreign", &pair.certificate(), message)
             .hint = Some(renew.clone());
     }
-    let mqtt = &look.site.environment(look.environment).mqtt;
+    let mqtt = look.mqtt;
     let missing: Vec<&str> = std::iter::once(&mqtt.public_host)
         .chain(&mqtt.names)
         .map(String::as_str)
@@ -50,8 +50,8 @@ pub fn check(look: &mut Look) {
         let message = format!("it does not carry {}", missing.join(", "));
         look.find("name_missing", &pair.certificate(), message).hint = Some(renew);
     }
-    let other = look.others().server;
-    if let Ok(other) = Certificate::read(&other.certificate())
+    if let Some(others) = &look.others
+        && let Ok(other) = Certificate::read(&others.server.certificate())
         && other.public_key == server.public_key
     {
         let message = format!(

@@ -79,8 +79,8 @@ struct Party {
 impl Party {
     fn new(site: &Site, environment: EnvironmentName) -> Result<Party> {
         let described = site.environment(environment);
-        let files = Files::of(site, environment);
-        let source = &described.mqtt.service.password;
+        let files = Files::of(site, environment)?;
+        let source = &described.mqtt()?.service.password;
         let revoked = Revocations::read(&files.revocations).ok().and_then(|list| {
             let ours = list.entries.iter().map(|entry| entry.serial.to_bytes_be());
             let (ours, others): (Vec<_>, Vec<_>) = ours.partition(|serial| serial == PROBE);
@@ -110,7 +110,7 @@ impl Party {
 
 impl Ground {
     fn new(site: &Site, own: &Party, other: &Party) -> Result<Ground> {
-        let mqtt = &site.environment(own.environment).mqtt;
+        let mqtt = site.environment(own.environment).mqtt()?;
         let trusted = &own.authority.certificate;
         let stranger = stranger(site, &own.authority.certificate)?;
         let device = own.device.as_str();

@@ -34,10 +34,13 @@ impl Endpoint {
     /// The endpoint of an environment; `url` overrides the site's (`--from`, `--to`).
     ///
     /// # Errors
-    /// Exit 3 where the password's place is empty, exit 2 where `url` is none.
+    /// Exit 3 where neither names a database or the password's place is empty, exit 2 where
+    /// `url` is none.
     pub fn of(environment: &Environment, url: Option<&str>) -> Result<Endpoint> {
-        let env_files = environment.env_file_paths();
-        Self::new(&environment.database, &env_files, url)
+        match (&environment.database, url) {
+            (None, Some(url)) => Self::at(url),
+            _ => Self::new(environment.database()?, &environment.env_file_paths(), url),
+        }
     }
 
     /// The endpoint that a URL names, where there is no site; the password by `PGPASSFILE`.

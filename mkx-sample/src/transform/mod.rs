@@ -34,8 +34,10 @@ impl Context {
         let mut urls = vec![
             (ea.domain.clone(), eb.domain.clone()),
             (format!("www.{}", ea.domain), eb.domain.clone()),
-            (ea.vault.domain.clone(), eb.vault.domain.clone()),
         ];
+        if let (Some(ea), Some(eb)) = (&ea.vault, &eb.vault) {
+            urls.push((ea.domain.clone(), eb.domain.clone()));
+        }
         urls.sort_by_key(|(host, _)| std::cmp::Reverse(host.len()));
         Context {
             urls,

@@ -4,77 +4,75 @@ use std::path::{Component, Path, PathBuf};
 
 use url::Url;
 
-use super::validate::Problem;
-use super::{Environment, Name, Site};
+use super::problem::Problems;
+use super::{Database, Environment, Site};
 
-/// The first thing that both environments claim; the place is EB's.
-pub fn first_problem(site: &Site) -> Option<Problem> {
-    same_value(site)
-        .or_else(|| same_host_name(site))
-        .or_else(|| same_port(site))
-        .or_else(|| nested_directory(site))
-        .or_else(|| points_at_the_other(site))
+/// Everything that both environments claim; the place is EB's.
+pub fn check(site: &Site, found: &mut Problems) {
+    same_values(site, found);
+    same_env_files(site, found);
+    same_host_names(site, found);
+    same_ports(site, found);
+    nested_directories(site, found);
+    pointing_at_the_other(site, found);
 }
 
-fn twice(field: &str, value: &str, other: &str) -> Problem {
-    Problem::at(
-        &format!("environments.eb.{field}"),
-        format!("{value:?} is environments.ea.{other} too; each environment needs its own"),
-    )
+fn twice(found: &mut Problems, field: &str, value: &str, other: &str) {
+    let message =
+        format!("{value:?} is environments.ea.{other} too; each environment needs its own");
+    found.add(&format!("environments.eb.{field}"), message);
 }
 
-fn same_value(site: &Site) -> Option<Problem> {
-    let of = |environment: &Environment| {
-        let database = &environment.database;
-        let inside = match (&database.client_url, database.client_command.is_empty()) {
-            (Some(url), true) => address(url),
-            (Some(url), false) => format!("{} {url}", database.client_command.join(" ")),
-            (None, _) => String::new(),
-        };
-        [
-            ("project", environment.project.clone()),
-            ("directory", shown(&environment.directory)),
-            ("database.url", address(&database.url)),
-            ("database.client_url", inside),
-            ("vault.path", shown(&environment.vault.path)),
-            ("mqtt.host", environment.mqtt.host.clone()),
-            ("mqtt.public_host", environment.mqtt.public_host.clone()),
-            (
-                "mqtt.certificate_directory",
-                shown(&environment.mqtt.certificate_directory),
-            ),
-            (
-                "mqtt.config_directory",
-                shown(&environment.mqtt.config_directory),
-            ),
-            (
-                "mqtt.topic_prefix",
-                environment.mqtt.topic_prefix.clone().unwrap_or_default(),
-            ),
-            ("oauth.callback", environment.oauth.callback.clone()),
-            ("health_url", environment.health_url.clone()),
-            ("web.api_upstreams", environment.api_upstreams().join(" ")),
-            ("web.web_upstreams", environment.web_upstreams().join(" ")),
-            ("vault.edge_path", shown(environment.vault.edge_path())),
-        ]
-    };
+fn same_values(site: &Site, found: &mut Problems) {
     let (ea, eb) = (&site.environments.ea, &site.environments.eb);
-    for ((field, a), (_, b)) in of(ea).into_iter().zip(of(eb)) {
-        if a == b && !a.is_empty() {
-            return Some(twice(field, &b, field));
+    let claimed = own_values(ea);
+    for (field, value) in own_values(eb) {
+        if claimed.contains(&(field, value.clone())) {
+            twice(found, field, &value, field);
         }
     }
-    let shared = |file: &&PathBuf| ea.env_files.iter().any(|other| shown(other) == shown(file));
-    eb.env_files
-        .iter()
-        .position(|file| shared(&file))
-        .map(|index| {
-            twice(
-                &format!("env_files.{index}"),
-                &shown(&eb.env_files[index]),
-                "env_files",
-            )
-        })
+}
+
+/// What must not be the other's, as far as the environment has it.
+fn own_values(environment: &Environment) -> Vec<(&'static str, String)> {
+    let mut own = vec![
+        ("project", environment.project.clone()),
+        ("directory", shown(&environment.directory)),
+        ("web.api_upstreams", environment.web.api_upstreams.join(" ")),
+        ("web.web_upstreams", environment.web.web_upstreams.join(" ")),
+        (
+            "health_url",
+            environment.health_url.clone().unwrap_or_default(),
+        ),
+    ];
+    if let Some(database) = &environment.database {
+        own.push(("database.url", address(&database.url)));
+        own.push(("database.client_url", inside(database)));
+    }
+    if let Some(vault) = &environment.vault {
+        own.push(("vault.path", shown(&vault.path)));
+        own.push(("vault.edge_path", shown(vault.edge_path())));
+    }
+    if let Some(mqtt) = &environment.mqtt {
+        own.extend([
+            ("mqtt.host", mqtt.host.clone()),
+            ("mqtt.public_host", mqtt.public_host.clone()),
+            (
+                "mqtt.certificate_directory",
+                shown(&mqtt.certificate_directory),
+            ),
+            ("mqtt.config_directory", shown(&mqtt.config_directory)),
+            (
+                "mqtt.topic_prefix",
+                mqtt.topic_prefix.clone().unwrap_or_default(),
+            ),
+        ]);
+    }
+    if let Some(oauth) = &environment.oauth {
+        own.push(("oauth.callback", oauth.callback.clone()));
+    }
+    own.retain(|(_, value)| !value.is_empty());
+    own
 }
 
 /// Where a database is, without the role that opens it: two roles reach the same one.
@@ -90,143 +88,179 @@ fn address(text: &str) -> String {
     }
 }
 
-fn same_host_name(site: &Site) -> Option<Problem> {
-    let of = |environment: &Environment| {
-        [
-            ("domain", environment.domain.to_ascii_lowercase()),
-            (
-                "vault.domain",
-                environment.vault.domain.to_ascii_lowercase(),
-            ),
-        ]
-    };
-    let (ea, eb) = (of(&site.environments.ea), of(&site.environments.eb));
-    for (name, [(_, site), (_, vault)]) in [(Name::Ea, &ea), (Name::Eb, &eb)] {
-        if site == vault {
-            return Some(Problem::at(
+/// The same address is another database behind another command.
+fn inside(database: &Database) -> String {
+    match (&database.client_url, database.client_command.is_empty()) {
+        (Some(url), true) => address(url),
+        (Some(url), false) => format!("{} {url}", database.client_command.join(" ")),
+        (None, _) => String::new(),
+    }
+}
+
+fn same_env_files(site: &Site, found: &mut Problems) {
+    let (ea, eb) = (&site.environments.ea, &site.environments.eb);
+    for (index, file) in eb.env_files.iter().enumerate() {
+        if ea.env_files.iter().any(|other| shown(other) == shown(file)) {
+            twice(
+                found,
+                &format!("env_files.{index}"),
+                &shown(file),
+                "env_files",
+            );
+        }
+    }
+}
+
+fn host_names(environment: &Environment) -> Vec<(&'static str, String)> {
+    let mut names = vec![("domain", environment.domain.to_ascii_lowercase())];
+    if let Some(vault) = &environment.vault {
+        names.push(("vault.domain", vault.domain.to_ascii_lowercase()));
+    }
+    names
+}
+
+fn same_host_names(site: &Site, found: &mut Problems) {
+    for (name, environment) in site.both() {
+        if let [(_, site), (_, vault)] = host_names(environment).as_slice()
+            && site == vault
+        {
+            found.add(
                 &format!("environments.{name}.vault.domain"),
                 format!("{vault:?} is environments.{name}.domain too; the vault needs its own"),
-            ));
+            );
         }
     }
-    eb.iter().find_map(|(field, b)| {
-        let (other, _) = ea.iter().find(|(_, a)| a == b)?;
-        Some(twice(field, b, other))
-    })
+    let ea = host_names(&site.environments.ea);
+    for (field, own) in host_names(&site.environments.eb) {
+        if let Some((other, _)) = ea.iter().find(|(_, claimed)| *claimed == own) {
+            twice(found, field, &own, other);
+        }
+    }
 }
 
-fn same_port(site: &Site) -> Option<Problem> {
-    let of = |environment: &Environment| {
-        let database = Url::parse(&environment.database.url).ok();
-        let local = database
-            .filter(|url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")));
-        [
-            ("database.url", local.map(|url| url.port().unwrap_or(5432))),
-            ("mqtt.port", Some(environment.mqtt.port)),
-            ("mqtt.plain_port", Some(environment.mqtt.plain_port)),
-        ]
-    };
-    let ports = [
-        (Name::Ea, of(&site.environments.ea)),
-        (Name::Eb, of(&site.environments.eb)),
-    ];
-    let mut taken: Vec<(u16, String)> = Vec::new();
-    for (name, fields) in ports {
-        let (before, mut own) = (taken.clone(), Vec::new());
-        for (field, port) in fields {
-            let Some(port) = port else { continue };
+fn ports(environment: &Environment) -> Vec<(&'static str, u16)> {
+    let mut ports = Vec::new();
+    if let Some(database) = &environment.database
+        && let Ok(url) = Url::parse(&database.url)
+        && matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
+    {
+        ports.push(("database.url", url.port().unwrap_or(5432)));
+    }
+    if let Some(mqtt) = &environment.mqtt {
+        ports.push(("mqtt.port", mqtt.port));
+        ports.push(("mqtt.plain_port", mqtt.plain_port));
+    }
+    ports
+}
+
+fn same_ports(site: &Site, found: &mut Problems) {
+    let mut taken: Vec<(u16, &str, String)> = Vec::new();
+    for (name, environment) in site.both() {
+        for (field, port) in ports(environment) {
             let place = format!("environments.{name}.{field}");
             // Two databases on one server are told apart by their addresses.
-            let both_databases =
-                |other: &str| field == "database.url" && other == "environments.ea.database.url";
-            if let Some((_, other)) = before
-                .iter()
-                .chain(&own)
-                .find(|(used, other)| *used == port && !both_databases(other))
-            {
+            let clashes = |(used, other, _): &&(u16, &str, String)| {
+                *used == port && !(field == "database.url" && *other == field)
+            };
+            if let Some((_, _, other)) = taken.iter().find(clashes) {
                 let message = format!("port {port} is {other} too; each needs its own");
-                return Some(Problem::at(&place, message));
+                found.add(&place, message);
             }
-            own.push((port, place));
+            taken.push((port, field, place));
         }
-        taken.extend(own);
     }
-    None
 }
 
-fn nested_directory(site: &Site) -> Option<Problem> {
-    let of = |environment: &Environment| {
-        let mqtt = &environment.mqtt;
-        [
-            ("directory", &environment.directory),
-            ("vault.path", &environment.vault.path),
-            ("mqtt.certificate_directory", &mqtt.certificate_directory),
-            ("mqtt.config_directory", &mqtt.config_directory),
-        ]
-        .map(|(field, path)| (field, without_parents(path)))
-    };
-    let (ea, eb) = (of(&site.environments.ea), of(&site.environments.eb));
-    for (field, b) in &eb {
-        for (other, a) in &ea {
-            let relation = if b.starts_with(a) {
+fn directories(environment: &Environment) -> Vec<(&'static str, PathBuf)> {
+    let mut directories = vec![("directory", without_parents(&environment.directory))];
+    if let Some(vault) = &environment.vault {
+        directories.push(("vault.path", without_parents(&vault.path)));
+    }
+    if let Some(mqtt) = &environment.mqtt {
+        let certificates = without_parents(&mqtt.certificate_directory);
+        directories.push(("mqtt.certificate_directory", certificates));
+        directories.push((
+            "mqtt.config_directory",
+            without_parents(&mqtt.config_directory),
+        ));
+    }
+    directories
+}
+
+fn nested_directories(site: &Site, found: &mut Problems) {
+    let ea = directories(&site.environments.ea);
+    let eb = directories(&site.environments.eb);
+    let checkout = &eb[0].1;
+    for (field, own) in &eb {
+        // What lies around the whole checkout was said of the checkout.
+        let said = |other: &Path| *field != "directory" && checkout.starts_with(other);
+        for (other, claimed) in ea.iter().filter(|(_, claimed)| !said(claimed)) {
+            let relation = if own.starts_with(claimed) {
                 "inside"
-            } else if a.starts_with(b) {
+            } else if claimed.starts_with(own) {
                 "around"
             } else {
                 continue;
             };
-            return Some(Problem::at(
-                &format!("environments.eb.{field}"),
-                format!(
-                    "{:?} lies {relation} environments.ea.{other} ({:?}); each environment needs its own",
-                    shown(b),
-                    shown(a)
-                ),
-            ));
+            let message = format!(
+                "{:?} lies {relation} environments.ea.{other} ({:?}); each environment needs its own",
+                shown(own),
+                shown(claimed)
+            );
+            found.add(&format!("environments.eb.{field}"), message);
         }
     }
-    None
 }
 
 /// What an environment names must not be the other's.
-fn points_at_the_other(site: &Site) -> Option<Problem> {
-    [Name::Ea, Name::Eb].into_iter().find_map(|name| {
-        let (own, other) = (site.environment(name), site.environment(name.other()));
-        let at = |field: &str| format!("environments.{name}.{field}");
-        for (field, url) in [
-            ("health_url", &own.health_url),
-            ("oauth.callback", &own.oauth.callback),
-        ] {
-            let host = Url::parse(url).ok()?.host_str()?.to_owned();
-            if [&other.domain, &other.vault.domain].contains(&&host) {
-                return Some(Problem::at(
-                    &at(field),
-                    format!("{host:?} is a host of environments.{}", name.other()),
-                ));
+fn pointing_at_the_other(site: &Site, found: &mut Problems) {
+    for (name, own) in site.both() {
+        let other = site.environment(name.other());
+        // What both claim was said where it is claimed.
+        let mut others = host_names(other);
+        others.retain(|(_, host)| host_names(own).iter().all(|(_, own)| own != host));
+        for (field, url) in urls(own) {
+            let host = Url::parse(url).ok();
+            let host = host.as_ref().and_then(Url::host_str).unwrap_or_default();
+            if others.iter().any(|(_, other)| other == host) {
+                let message = format!("{host:?} is a host of environments.{}", name.other());
+                found.add(&format!("environments.{name}.{field}"), message);
             }
         }
-        let commands = [
-            ("database.client_command", &own.database.client_command),
-            ("mqtt.reload", &own.mqtt.reload),
-            ("commands.test", &own.commands.test),
-            ("commands.migrate", &own.commands.migrate),
-            ("commands.revision", &own.commands.revision),
-            ("commands.downgrade", &own.commands.downgrade),
-        ];
-        commands.into_iter().find_map(|(field, words)| {
-            let index = words
-                .iter()
-                .position(|word| belongs_to(word, &other.project, &own.project))?;
-            Some(Problem::at(
-                &at(&format!("{field}.{index}")),
-                format!(
-                    "{:?} belongs to environments.{}",
-                    words[index],
-                    name.other()
-                ),
-            ))
-        })
-    })
+        for (field, words) in commands(own) {
+            for (index, word) in words.iter().enumerate() {
+                if belongs_to(word, &other.project, &own.project) {
+                    let message = format!("{word:?} belongs to environments.{}", name.other());
+                    found.add(&format!("environments.{name}.{field}.{index}"), message);
+                }
+            }
+        }
+    }
+}
+
+fn urls(environment: &Environment) -> Vec<(&'static str, &str)> {
+    let health_url = environment.health_url.as_deref();
+    let oauth = environment.oauth.as_ref();
+    let health_url = health_url.map(|url| ("health_url", url));
+    let callback = oauth.map(|oauth| ("oauth.callback", oauth.callback.as_str()));
+    health_url.into_iter().chain(callback).collect()
+}
+
+fn commands(environment: &Environment) -> Vec<(&'static str, &[String])> {
+    let commands = &environment.commands;
+    let mut all = vec![
+        ("commands.test", commands.test.as_slice()),
+        ("commands.migrate", &commands.migrate),
+        ("commands.revision", &commands.revision),
+        ("commands.downgrade", &commands.downgrade),
+    ];
+    if let Some(database) = &environment.database {
+        all.push(("database.client_command", &database.client_command));
+    }
+    if let Some(mqtt) = &environment.mqtt {
+        all.push(("mqtt.reload", &mqtt.reload));
+    }
+    all
 }
 
 /// True for a project's own name and its containers' (`PROJECT-SERVICE`); `makapix-dev-db`
@@ -236,7 +270,7 @@ fn belongs_to(word: &str, project: &str, rival: &str) -> bool {
         word.strip_prefix(project)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
-    claims(project) && !(claims(rival) && rival.len() > project.len())
+    claims(project) && !(claims(rival) && rival.len() >= project.len())
 }
 
 fn shown(path: &Path) -> String {

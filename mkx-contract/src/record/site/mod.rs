@@ -11,6 +11,7 @@ pub mod env_file;
 mod interpolate;
 mod model;
 mod mqtt;
+mod problem;
 mod read;
 mod resolve;
 mod validate;

@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Mqtt;
-use crate::Record;
 use crate::record::finding::Accepted;
 use crate::record::secret::Source;
+use crate::{Failure, Record, Result};
 
 /// Which of the two environments.
 #[derive(
@@ -63,8 +63,9 @@ pub struct Site {
     /// Where the journal, the lock and generated files live.
     #[serde(default)]
     pub state_directory: PathBuf,
-    /// The machine.
-    pub host: Host,
+    /// The machine; absent: this one.
+    #[serde(default)]
+    pub host: Option<Host>,
     /// What both environments may share; nothing else.
     pub shared: Shared,
     /// The two environments.
@@ -85,6 +86,16 @@ impl Record for Site {
 }
 
 impl Site {
+    /// Both environments, production first.
+    pub fn both(&self) -> [(Name, &Environment); 2] {
+        [Name::Ea, Name::Eb].map(|name| (name, self.environment(name)))
+    }
+
+    /// The machine.
+    pub fn host(&self) -> Host {
+        self.host.clone().unwrap_or_else(Host::here)
+    }
+
     /// One environment.
     pub fn environment(&self, name: Name) -> &Environment {
         match name {
@@ -102,6 +113,17 @@ pub struct Host {
     pub cpus: f64,
     /// Memory in bytes.
     pub memory_bytes: u64,
+}
+
+impl Host {
+    /// This machine: the processors that this process may use, and all of the memory.
+    pub fn here() -> Host {
+        let memory = rustix::system::sysinfo();
+        Host {
+            cpus: std::thread::available_parallelism().map_or(1, usize::from) as f64,
+            memory_bytes: memory.totalram * u64::from(memory.mem_unit),
+        }
+    }
 }
 
 /// What both environments may share.
@@ -191,10 +213,11 @@ pub struct Environments {
 }
 
 /// What an environment is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The real thing.
+    #[default]
     Production,
     /// A sample of it, to try things in.
     Development,
@@ -204,7 +227,8 @@ pub enum Role {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
-    /// Production for `ea`, development for `eb`.
+    /// Production for `ea`, development for `eb`, also where it is absent.
+    #[serde(default)]
     pub role: Role,
     /// Docker Compose project; containers are called `PROJECT-SERVICE`.
     pub project: String,
@@ -213,22 +237,28 @@ pub struct Environment {
     /// Compose files, base first.
     pub compose_files: Vec<PathBuf>,
     /// Env files that fill `${…}` in the compose files, in order of precedence (the last wins).
+    #[serde(default)]
     pub env_files: Vec<PathBuf>,
     /// Git branch of the checkout.
-    pub branch: String,
+    #[serde(default)]
+    pub branch: Option<String>,
     /// The site's host name.
     pub domain: String,
     /// The database.
-    pub database: Database,
+    #[serde(default)]
+    pub database: Option<Database>,
     /// The site and its API, behind the edge.
     #[serde(default)]
     pub web: Web,
     /// The artwork files.
-    pub vault: Vault,
+    #[serde(default)]
+    pub vault: Option<Vault>,
     /// The broker.
-    pub mqtt: Mqtt,
+    #[serde(default)]
+    pub mqtt: Option<Mqtt>,
     /// The login with another service.
-    pub oauth: OAuth,
+    #[serde(default)]
+    pub oauth: Option<OAuth>,
     /// Who may see the site.
     #[serde(default)]
     pub access: Access,
@@ -236,7 +266,8 @@ pub struct Environment {
     #[serde(default)]
     pub share: Share,
     /// Answers 200 when the environment is well.
-    pub health_url: String,
+    #[serde(default)]
+    pub health_url: Option<String>,
     /// What the application brings.
     #[serde(default)]
     pub commands: Commands,
@@ -487,6 +518,45 @@ pub enum Rule {
 }
 
 impl Environment {
+    /// Its database.
+    ///
+    /// # Errors
+    /// As for every section that an application may lack: exit 3 where the site has none.
+    pub fn database(&self) -> Result<&Database> {
+        self.section("database", self.database.as_ref())
+    }
+
+    /// Its vault.
+    pub fn vault(&self) -> Result<&Vault> {
+        self.section("vault", self.vault.as_ref())
+    }
+
+    /// Its broker.
+    pub fn mqtt(&self) -> Result<&Mqtt> {
+        self.section("mqtt", self.mqtt.as_ref())
+    }
+
+    /// What the application's other roles may do in its database.
+    pub fn grants(&self) -> &[Grant] {
+        let database = self.database.as_ref();
+        database.map_or(&[], |database| &database.grants)
+    }
+
+    fn section<'a, T>(&self, name: &str, section: Option<&'a T>) -> Result<&'a T> {
+        section.ok_or_else(|| {
+            Failure::input(format!("the site has no section environments.{}.{name}", self.name()))
+                .hint("mkx-compose init --preset makapix --output - shows one; mkx-compose schema has its fields")
+        })
+    }
+
+    /// Which of the two it is.
+    pub fn name(&self) -> Name {
+        match self.role {
+            Role::Production => Name::Ea,
+            Role::Development => Name::Eb,
+        }
+    }
+
     /// A path of this environment, made absolute by its directory.
     pub fn path(&self, relative: &Path) -> PathBuf {
         self.directory.join(relative)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Access, Environment, Site};
+use super::{Access, Environment, Host, Site};
 use crate::record::secret::Source;
 
 /// Fills the defaults that depend on other fields and makes paths absolute.
@@ -10,6 +10,7 @@ pub fn make_absolute(site: &mut Site, folder: &Path) {
     if site.state_directory.as_os_str().is_empty() {
         site.state_directory = Path::new("/var/lib/mkx").join(&site.name);
     }
+    site.host.get_or_insert_with(Host::here);
     anchor(&mut site.state_directory, folder);
     anchor(&mut site.sample.policy, folder);
     for source in [&mut site.sample.key, &mut site.sample.password] {
@@ -30,21 +31,22 @@ pub fn make_absolute(site: &mut Site, folder: &Path) {
 fn resolve_environment(environment: &mut Environment, folder: &Path) {
     anchor(&mut environment.directory, folder);
     let directory = environment.directory.clone();
-    for path in environment
-        .compose_files
-        .iter_mut()
-        .chain(&mut environment.env_files)
-        .chain([
-            &mut environment.mqtt.certificate_directory,
-            &mut environment.mqtt.config_directory,
-        ])
-    {
+    let files = environment.compose_files.iter_mut();
+    for path in files.chain(&mut environment.env_files) {
         anchor(path, &directory);
     }
-    anchor(&mut environment.vault.path, folder);
-    anchor_source(&mut environment.database.password, folder);
-    if let Source::File(path) = &mut environment.mqtt.service.password {
-        anchor(path, folder);
+    if let Some(mqtt) = &mut environment.mqtt {
+        anchor(&mut mqtt.certificate_directory, &directory);
+        anchor(&mut mqtt.config_directory, &directory);
+        if let Source::File(path) = &mut mqtt.service.password {
+            anchor(path, folder);
+        }
+    }
+    if let Some(vault) = &mut environment.vault {
+        anchor(&mut vault.path, folder);
+    }
+    if let Some(database) = &mut environment.database {
+        anchor_source(&mut database.password, folder);
     }
     if let Access::BasicAuth { users_file, .. } = &mut environment.access {
         anchor(users_file, folder);

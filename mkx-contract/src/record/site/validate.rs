@@ -4,184 +4,150 @@ use std::path::Path;
 
 use url::Url;
 
-use super::{Access, Environment, Name, Role, Site, claims};
+use super::problem::Problems;
+use super::{Access, Environment, Mqtt, Name, OAuth, Role, Share, Site, Vault};
 
-/// What is wrong, and the way to it in the document.
-pub struct Problem {
-    /// Field names from the top.
-    pub pointer: Vec<String>,
-    /// What is wrong there.
-    pub message: String,
-}
-
-impl Problem {
-    /// A problem at a place, written with dots: `environments.eb.vault.path`.
-    pub fn at(pointer: &str, message: impl Into<String>) -> Problem {
-        Problem {
-            pointer: pointer.split('.').map(str::to_owned).collect(),
-            message: message.into(),
-        }
+/// Looks at every field alone; `claims` holds the two environments against each other.
+pub fn check(site: &Site, found: &mut Problems) {
+    check_names(site, found);
+    check_numbers(site, found);
+    check_shared(site, found);
+    for (name, environment) in site.both() {
+        check_environment(name, environment, found);
     }
 }
 
-fn problem(pointer: &str, message: impl Into<String>) -> Option<Problem> {
-    Some(Problem::at(pointer, message))
-}
-
-/// The first thing that is not right.
-pub fn first_problem(site: &Site) -> Option<Problem> {
-    check_name(site)
-        .or_else(|| check_numbers(site))
-        .or_else(|| check_shared(site))
-        .or_else(|| check_environment(Name::Ea, &site.environments.ea, Role::Production))
-        .or_else(|| check_environment(Name::Eb, &site.environments.eb, Role::Development))
-        .or_else(|| claims::first_problem(site))
-}
-
-fn check_name(site: &Site) -> Option<Problem> {
-    let is_plain = |name: &str| {
-        !name.is_empty()
-            && name
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c))
+fn check_names(site: &Site, found: &mut Problems) {
+    let cause = |name: &str| {
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
+        (name.is_empty() || !name.chars().all(is_plain))
+            .then_some("it may have lower-case letters, digits, - and _ only")
     };
-    if !is_plain(&site.name) {
-        return problem(
-            "name",
-            "a name has lower-case letters, digits, - and _ only",
-        );
+    found.add_if("name", cause(&site.name));
+    for (name, environment) in site.both() {
+        let pointer = format!("environments.{name}.project");
+        found.add_if(&pointer, cause(&environment.project));
     }
-    for (name, environment) in [("ea", &site.environments.ea), ("eb", &site.environments.eb)] {
-        if !is_plain(&environment.project) {
-            return problem(
-                &format!("environments.{name}.project"),
-                "a project has lower-case letters, digits, - and _ only",
-            );
+}
+
+fn check_numbers(site: &Site, found: &mut Problems) {
+    let positive = |is: bool| (!is).then_some("it must be more than 0");
+    let host = site.host();
+    found.add_if("host.cpus", positive(host.cpus > 0.0));
+    found.add_if("host.memory_bytes", positive(host.memory_bytes > 0));
+    found.add_if("sample.percent", percent_problem(site.sample.percent));
+}
+
+fn check_shared(site: &Site, found: &mut Problems) {
+    if site.shared.network.is_empty() {
+        found.add("shared.network", "it must name the external network");
+    }
+    let admin = web_url_problem(&site.shared.edge.admin_url);
+    found.add_if("shared.edge.admin_url", admin);
+    for (name, environment) in site.both() {
+        if let Some(vault) = &environment.vault
+            && site.state_directory.starts_with(&vault.path)
+        {
+            let message = format!("it lies inside environments.{name}.vault.path");
+            found.add("state_directory", message);
         }
     }
-    None
 }
 
-fn check_numbers(site: &Site) -> Option<Problem> {
-    if site.host.cpus <= 0.0 {
-        return problem("host.cpus", "it must be more than 0");
-    }
-    if site.host.memory_bytes == 0 {
-        return problem("host.memory_bytes", "it must be more than 0");
-    }
-    if !(site.sample.percent > 0.0 && site.sample.percent <= 100.0) {
-        return problem("sample.percent", "it must be more than 0 and at most 100");
-    }
-    None
-}
-
-fn check_shared(site: &Site) -> Option<Problem> {
-    if site.shared.network.is_empty() {
-        return problem("shared.network", "it must name the external network");
-    }
-    if let Some(cause) = web_url_problem(&site.shared.edge.admin_url) {
-        return problem("shared.edge.admin_url", cause);
-    }
-    let state = &site.state_directory;
-    [("ea", &site.environments.ea), ("eb", &site.environments.eb)]
-        .into_iter()
-        .find(|(_, environment)| state.starts_with(&environment.vault.path))
-        .and_then(|(name, _)| {
-            problem(
-                "state_directory",
-                format!("it lies inside environments.{name}.vault.path"),
-            )
-        })
-}
-
-fn check_environment(name: Name, environment: &Environment, role: Role) -> Option<Problem> {
+fn check_environment(name: Name, environment: &Environment, found: &mut Problems) {
     let at = |field: &str| format!("environments.{name}.{field}");
-    if environment.role != role {
-        let expected = if name == Name::Ea {
-            "production"
-        } else {
-            "development"
-        };
-        return problem(&at("role"), format!("it must be {expected:?}"));
+    match (name, environment.role) {
+        (Name::Ea, Role::Development) => found.add(&at("role"), "it must be \"production\""),
+        (Name::Eb, Role::Production) => found.add(&at("role"), "it must be \"development\""),
+        _ => {}
     }
     if environment.compose_files.is_empty() {
-        return problem(&at("compose_files"), "it must name at least one file");
+        found.add(&at("compose_files"), "it must name at least one file");
     }
-    if !(environment.share.percent > 0.0 && environment.share.percent <= 100.0) {
-        return problem(
-            &at("share.percent"),
-            "it must be more than 0 and at most 100",
-        );
-    }
-    for (service, weight) in &environment.share.weights {
-        if weight.is_nan() || *weight <= 0.0 {
-            return problem(
-                &at(&format!("share.weights.{service}")),
-                "it must be more than 0",
+    found.add_if(&at("domain"), host_problem(&environment.domain));
+    let health_url = environment.health_url.as_deref();
+    found.add_if(&at("health_url"), health_url.and_then(web_url_problem));
+    let prefix = path_problem(&environment.web.api_prefix);
+    found.add_if(&at("web.api_prefix"), prefix);
+    if let Access::BasicAuth { public_paths, .. } = &environment.access {
+        for (index, path) in public_paths.iter().enumerate() {
+            found.add_if(
+                &at(&format!("access.public_paths.{index}")),
+                path_problem(path),
             );
         }
     }
-    for (field, url) in [
-        ("database.url", Some(&environment.database.url)),
-        (
-            "database.client_url",
-            environment.database.client_url.as_ref(),
-        ),
-    ] {
-        if let Some(cause) = url.and_then(|url| database_url_problem(url)) {
-            return problem(&at(field), cause);
+    check_share(&environment.share, &at, found);
+    if let Some(database) = &environment.database {
+        found.add_if(&at("database.url"), database_url_problem(&database.url));
+        let client_url = database.client_url.as_deref();
+        found.add_if(
+            &at("database.client_url"),
+            client_url.and_then(database_url_problem),
+        );
+    }
+    if let Some(vault) = &environment.vault {
+        check_vault(vault, &at, found);
+    }
+    if let Some(mqtt) = &environment.mqtt {
+        check_mqtt(mqtt, &at, found);
+    }
+    if let Some(oauth) = &environment.oauth {
+        check_oauth(oauth, &at, found);
+    }
+}
+
+/// The way to a field of the environment that is looked at.
+type At<'a> = &'a dyn Fn(&str) -> String;
+
+fn check_share(share: &Share, at: At<'_>, found: &mut Problems) {
+    found.add_if(&at("share.percent"), percent_problem(share.percent));
+    for (service, weight) in &share.weights {
+        if weight.is_nan() || *weight <= 0.0 {
+            let pointer = at(&format!("share.weights.{service}"));
+            found.add(&pointer, "it must be more than 0");
         }
     }
-    for (field, url) in [
-        ("health_url", &environment.health_url),
-        ("oauth.callback", &environment.oauth.callback),
-    ] {
-        if let Some(cause) = web_url_problem(url) {
-            return problem(&at(field), cause);
-        }
+}
+
+fn check_vault(vault: &Vault, at: At<'_>, found: &mut Problems) {
+    if !vault.path.is_absolute() || vault.path == Path::new("/") {
+        found.add(&at("vault.path"), "it must be a directory of its own");
     }
-    if !environment.vault.path.is_absolute() || environment.vault.path == Path::new("/") {
-        return problem(&at("vault.path"), "it must be a directory of its own");
-    }
-    if let Some(cause) = path_problem(&environment.oauth.login_path) {
-        return problem(&at("oauth.login_path"), cause);
-    }
-    if let Some(cause) = path_problem(&environment.web.api_prefix) {
-        return problem(&at("web.api_prefix"), cause);
-    }
-    if let Access::BasicAuth { public_paths, .. } = &environment.access {
-        for (index, path) in public_paths.iter().enumerate() {
-            if let Some(cause) = path_problem(path) {
-                return problem(&at(&format!("access.public_paths.{index}")), cause);
-            }
-        }
-    }
-    if let Some(prefix) = &environment.mqtt.topic_prefix
+    found.add_if(&at("vault.domain"), host_problem(&vault.domain));
+}
+
+fn check_mqtt(mqtt: &Mqtt, at: At<'_>, found: &mut Problems) {
+    if let Some(prefix) = &mqtt.topic_prefix
         && (prefix.is_empty() || prefix.contains(['+', '#']) || prefix.starts_with('$'))
     {
-        return problem(
+        found.add(
             &at("mqtt.topic_prefix"),
             "it must be a topic, without + and # and not under $",
         );
     }
-    for (index, topic) in environment.mqtt.topics.iter().enumerate() {
-        if let Some(cause) = topic.problem() {
-            return problem(&at(&format!("mqtt.topics.{index}.topic")), cause);
-        }
+    for (index, topic) in mqtt.topics.iter().enumerate() {
+        let pointer = at(&format!("mqtt.topics.{index}.topic"));
+        found.add_if(&pointer, topic.problem());
     }
-    for (field, domain) in [
-        ("domain", &environment.domain),
-        ("vault.domain", &environment.vault.domain),
-    ] {
-        if domain.is_empty() || domain.contains(['/', ':', ' ']) {
-            return problem(&at(field), "it must be a host name, without scheme or path");
-        }
-    }
-    None
 }
 
-fn path_problem(path: &str) -> Option<String> {
-    (!path.starts_with('/')).then(|| "it must be a path that begins with /".into())
+fn check_oauth(oauth: &OAuth, at: At<'_>, found: &mut Problems) {
+    found.add_if(&at("oauth.callback"), web_url_problem(&oauth.callback));
+    found.add_if(&at("oauth.login_path"), path_problem(&oauth.login_path));
+}
+
+fn percent_problem(percent: f64) -> Option<&'static str> {
+    (!(percent > 0.0 && percent <= 100.0)).then_some("it must be more than 0 and at most 100")
+}
+
+fn host_problem(domain: &str) -> Option<&'static str> {
+    (domain.is_empty() || domain.contains(['/', ':', ' ']))
+        .then_some("it must be a host name, without scheme or path")
+}
+
+fn path_problem(path: &str) -> Option<&'static str> {
+    (!path.starts_with('/')).then_some("it must be a path that begins with /")
 }
 
 fn web_url_problem(text: &str) -> Option<String> {

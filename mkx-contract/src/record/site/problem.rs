@@ -1,0 +1,39 @@
+//! What is wrong with a site document, and where.
+
+/// What is wrong, and the way to it in the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Field names from the top.
+    pub pointer: Vec<String>,
+    /// What is wrong there.
+    pub message: String,
+}
+
+/// Everything that is wrong; of one place, what was found first.
+#[derive(Debug, Default)]
+pub struct Problems(pub Vec<Problem>);
+
+impl Problems {
+    /// Adds one; the place is written with dots: `environments.eb.vault.path`.
+    pub fn add(&mut self, pointer: &str, message: impl Into<String>) {
+        let pointer: Vec<String> = pointer.split('.').map(str::to_owned).collect();
+        self.add_at(&pointer, message);
+    }
+
+    /// Adds one where there is a cause.
+    pub fn add_if(&mut self, pointer: &str, cause: Option<impl Into<String>>) {
+        if let Some(cause) = cause {
+            self.add(pointer, cause);
+        }
+    }
+
+    /// Adds one at a place that is given by its names.
+    pub fn add_at(&mut self, pointer: &[String], message: impl Into<String>) {
+        if self.0.iter().all(|problem| problem.pointer != pointer) {
+            self.0.push(Problem {
+                pointer: pointer.to_vec(),
+                message: message.into(),
+            });
+        }
+    }
+}
