@@ -6,14 +6,14 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Mutex;
 
-use indicatif::ProgressBar;
 use mkx_contract::tool::interrupt;
+use mkx_contract::tool::progress::Bar;
 use mkx_contract::{Failure, Result};
 use rustix::io::Errno;
 
 use crate::copy::{self, Buffer, Copier, Trouble};
+use crate::fault::{Faults, Problem};
 use crate::manifest::{Manifest, Wanted};
-use crate::report::{Findings, Problem};
 use crate::survey::Lacking;
 use crate::temporary::Namer;
 use crate::tree;
@@ -36,7 +36,7 @@ pub struct Tally {
     /// Optional files that went away.
     pub absent: u64,
     /// What went wrong with single files.
-    pub findings: Findings,
+    pub faults: Faults,
 }
 
 impl Tally {
@@ -45,7 +45,7 @@ impl Tally {
         self.bytes += other.bytes;
         self.reflinked += other.reflinked;
         self.absent += other.absent;
-        self.findings.absorb(other.findings);
+        self.faults.absorb(other.faults);
     }
 }
 
@@ -58,7 +58,7 @@ pub struct Batches<'a> {
     /// Threads.
     pub jobs: usize,
     /// Moves with every file.
-    pub progress: &'a ProgressBar,
+    pub progress: &'a Bar,
     namer: Namer,
     copier: Copier,
 }
@@ -79,12 +79,7 @@ struct Share {
 
 impl<'a> Batches<'a> {
     /// Ready to copy.
-    pub fn new(
-        vaults: &'a Vaults,
-        manifest: &'a Manifest,
-        jobs: usize,
-        progress: &'a ProgressBar,
-    ) -> Self {
+    pub fn new(vaults: &'a Vaults, manifest: &'a Manifest, jobs: usize, progress: &'a Bar) -> Self {
         Batches {
             vaults,
             manifest,
@@ -109,7 +104,7 @@ impl<'a> Batches<'a> {
         if tally.copied > 0 {
             result = result.and(self.flush());
         }
-        tally.findings.sort();
+        tally.faults.sort();
         (tally, result)
     }
 
@@ -185,24 +180,24 @@ impl<'a> Batches<'a> {
                 }),
                 Err(trouble) => self.note(&wanted, trouble, &mut share.tally)?,
             }
-            self.progress.inc(1);
+            self.progress.advance(1);
         }
         Ok(())
     }
 
     /// Writes down why one file was not copied, or stops where no other could be either.
     fn note(&self, wanted: &Wanted, trouble: Trouble, tally: &mut Tally) -> Result<()> {
-        let findings = &mut tally.findings;
+        let faults = &mut tally.faults;
         let problem = |cause: String| Problem::new(wanted.path, cause);
         match trouble {
             Trouble::Missing if wanted.optional => tally.absent += 1,
-            Trouble::Missing => findings.missing.push(wanted.path.to_owned()),
-            Trouble::Refused(cause) => findings.refused.push(problem(cause)),
-            Trouble::Source(cause) => findings.failed.push(problem(cause)),
+            Trouble::Missing => faults.missing.push(wanted.path.to_owned()),
+            Trouble::Refused(cause) => faults.refused.push(problem(cause)),
+            Trouble::Source(cause) => faults.failed.push(problem(cause)),
             Trouble::Target(error) if is_for_all(error) => return Err(self.cannot_write(error)),
             Trouble::Target(error) => match way(error, "EB's vault") {
-                Ok(cause) => findings.refused.push(problem(cause)),
-                Err(cause) => findings.failed.push(problem(cause)),
+                Ok(cause) => faults.refused.push(problem(cause)),
+                Err(cause) => faults.failed.push(problem(cause)),
             },
         }
         Ok(())

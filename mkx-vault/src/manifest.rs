@@ -15,8 +15,9 @@ use mkx_contract::tool::input::Input;
 use mkx_contract::{Failure, Record, Result, Site};
 use serde::de::{Deserialize, Deserializer, Visitor};
 
-use crate::report::Problem;
+use crate::fault::Problem;
 use crate::temporary;
+use crate::vaults::{Directories, MARK};
 
 /// A longer line is not one of ours.
 const LINE_LIMIT_BYTES: u64 = 1024 * 1024;
@@ -67,7 +68,11 @@ impl Manifest {
     ///
     /// # Errors
     /// Exit 2 where both would, and those of reading them.
-    pub fn read_with_site(common: &Common, path: &Path) -> Result<(Site, Manifest)> {
+    pub fn read_with_site(
+        common: &Common,
+        directories: &Directories,
+        path: &Path,
+    ) -> Result<(Option<Site>, Manifest)> {
         let stdin = Path::new("-");
         if path == stdin && common.site.as_deref() == Some(stdin) {
             return Err(Failure::usage(
@@ -75,7 +80,7 @@ impl Manifest {
             )
             .hint("name a file for one of them: --site site.json, or a manifest's path"));
         }
-        Ok((common.site()?, Manifest::read(path)?))
+        Ok((directories.site(common)?, Manifest::read(path)?))
     }
 
     /// Reads a manifest to its end.
@@ -224,6 +229,10 @@ impl Reading {
         let path = match check_path(path) {
             Ok(path) if path.split('/').any(temporary::is_ours) => {
                 self.refuse(path, "the name is kept for mkx-vault's own temporary files");
+                return Ok(());
+            }
+            Ok(path) if path.split('/').next() == Some(MARK) => {
+                self.refuse(path, "the name is kept for mkx-vault's own mark");
                 return Ok(());
             }
             Ok(path) => path,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::{interrupt, output};
-use mkx_contract::{Answer, Failure, Record, Result, Site};
+use mkx_contract::{Answer, Failure, Record, Result};
 use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 use schemars::JsonSchema;
@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::asset::{Class, is_shard_folder};
-use crate::changing::{self, Unfinished};
+use crate::fault::first;
 use crate::manifest::Manifest;
-use crate::report::first;
 use crate::temporary;
 use crate::tree::{self, Root};
+use crate::unfinished::Unfinished;
 use crate::vaults::{Directories, Vaults};
 
 /// What `prune` takes.
@@ -71,29 +71,31 @@ impl Record for Pruning {
 
 /// `mkx-vault prune`.
 pub fn prune(common: &Common, arguments: &Arguments) -> Result<Answer> {
-    let (site, manifest) = Manifest::read_with_site(common, &arguments.manifest)?;
+    let (site, manifest) =
+        Manifest::read_with_site(common, &arguments.directories, &arguments.manifest)?;
     if let Some(message) = first(&manifest.refused, "prune by") {
         return Err(Failure::input(message));
     }
-    let vaults = Vaults::open(&site, &arguments.directories)?;
+    let vaults = Vaults::open(site.as_ref(), &arguments.directories)?;
     let pruning = if arguments.dry_run {
+        vaults.check_writable()?;
         let found = look(&vaults.target, &manifest)?;
         check_share(&found, arguments.force)?;
         found
     } else {
-        change(&site, &vaults.target, &manifest, arguments.force)?
+        change(&vaults, &manifest, arguments.force)?
     };
     output::stdout().document(&pruning)?;
     Ok(Answer::Yes)
 }
 
-fn change(site: &Site, target: &Root, manifest: &Manifest, force: bool) -> Result<Pruning> {
-    let detail = json!({ "to": target.path, "files": manifest.len() });
-    let (pruning, result) = changing::step(site, "mkx-vault prune", detail, || {
-        let mut pruning = look(target, manifest)?;
+fn change(vaults: &Vaults, manifest: &Manifest, force: bool) -> Result<Pruning> {
+    let detail = json!({ "to": vaults.target.path, "files": manifest.len() });
+    let (pruning, result) = vaults.step("mkx-vault prune", detail, || {
+        let mut pruning = look(&vaults.target, manifest)?;
         check_share(&pruning, force)?;
         pruning.dry_run = false;
-        let result = remove_all(site, target, &mut pruning);
+        let result = remove_all(vaults, &mut pruning);
         let detail = json!({ "removed": pruning.removed, "bytes_removed": pruning.bytes_removed });
         Ok((pruning, detail, result))
     })?;
@@ -144,7 +146,8 @@ fn check_share(found: &Pruning, force: bool) -> Result<()> {
     .hint("look at them with --dry-run --force; remove them with --force"))
 }
 
-fn remove_all(site: &Site, target: &Root, pruning: &mut Pruning) -> Result<()> {
+fn remove_all(vaults: &Vaults, pruning: &mut Pruning) -> Result<()> {
+    let target = &vaults.target;
     let wanted = std::mem::take(&mut pruning.paths);
     (pruning.removed, pruning.folders_removed) = (0, 0);
     for path in wanted {
@@ -156,7 +159,7 @@ fn remove_all(site: &Site, target: &Root, pruning: &mut Pruning) -> Result<()> {
         }
     }
     pruning.leftovers_removed = temporary::sweep(target)?;
-    Unfinished::of(site, target)?.clear()
+    Unfinished::of(vaults)?.clear()
 }
 
 /// Removes one file; false where it had gone already.

@@ -1,104 +1,11 @@
-//! What mkx-vault answers.
+//! What `plan` and `sync` answer.
 
-use mkx_contract::tool::voice;
-use mkx_contract::{Answer, Failure, Record, Result};
+use mkx_contract::Record;
+use mkx_contract::record::finding::Findings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A file and what is the matter with it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Problem {
-    /// Relative to the vault; bytes that are not UTF-8 show as U+FFFD.
-    pub path: String,
-    /// What is the matter.
-    pub cause: String,
-}
-
-impl Problem {
-    /// A file and what is the matter with it.
-    pub fn new(path: &str, cause: impl Into<String>) -> Problem {
-        Problem {
-            path: path.to_owned(),
-            cause: cause.into(),
-        }
-    }
-}
-
-/// Files that were not as the manifest says, or could not be had.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Findings {
-    /// Required files that EA's vault does not have.
-    pub missing: Vec<String>,
-    /// Files of EA's vault whose size or digest is not the manifest's; they were not copied.
-    pub mismatched: Vec<Problem>,
-    /// Files that may not be read or written: what they are, or the way to them.
-    pub refused: Vec<Problem>,
-    /// Files that could not be read or written; trying again may help.
-    pub failed: Vec<Problem>,
-}
-
-impl Findings {
-    /// Adds another worker's.
-    pub fn absorb(&mut self, other: Findings) {
-        self.missing.extend(other.missing);
-        self.mismatched.extend(other.mismatched);
-        self.refused.extend(other.refused);
-        self.failed.extend(other.failed);
-    }
-
-    /// In the order of the paths, whatever the order of the work was.
-    pub fn sort(&mut self) {
-        self.missing.sort();
-        self.mismatched.sort();
-        self.refused.sort();
-        self.failed.sort();
-    }
-
-    /// True where every file was as it should be.
-    pub fn is_empty(&self) -> bool {
-        self.missing.is_empty()
-            && self.mismatched.is_empty()
-            && self.refused.is_empty()
-            && self.failed.is_empty()
-    }
-
-    /// The exit code that the findings mean, said on stderr too.
-    pub fn answer(&self, verb: &str) -> Result<Answer> {
-        if let Some(failure) = first(&self.failed, verb) {
-            return Err(
-                Failure::peer(failure).hint("run it again; what is already there is skipped")
-            );
-        }
-        if let Some(failure) = first(&self.refused, verb) {
-            return Err(Failure::input(failure));
-        }
-        if let Some(mismatch) = first(&self.mismatched, verb) {
-            voice::warn(mismatch);
-        }
-        if let [path, rest @ ..] = self.missing.as_slice() {
-            let more = and_more(rest.len());
-            voice::warn(format!("EA's vault does not have {path:?}{more}"));
-        }
-        Ok(Answer::from(self.is_empty()))
-    }
-}
-
-/// "cannot VERB "PATH": CAUSE (and 3 more)", where there is a problem.
-pub fn first(problems: &[Problem], verb: &str) -> Option<String> {
-    let (problem, rest) = problems.split_first()?;
-    let more = and_more(rest.len());
-    Some(format!(
-        "cannot {verb} {:?}: {}{more}",
-        problem.path, problem.cause
-    ))
-}
-
-fn and_more(count: usize) -> String {
-    match count {
-        0 => String::new(),
-        count => format!(" (and {count} more)"),
-    }
-}
+use crate::fault::Faults;
 
 /// What `sync` would do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -123,8 +30,10 @@ pub struct Plan {
     pub min_free_bytes: u64,
     /// True where the files fit.
     pub fits: bool,
-    /// What is not as it should be.
+    /// What is not as it should be, file by file.
     #[serde(flatten)]
+    pub faults: Faults,
+    /// The same by cause.
     pub findings: Findings,
 }
 
@@ -155,8 +64,10 @@ pub struct Report {
     pub reflinked: u64,
     /// Unfinished files of a run that died, removed.
     pub leftovers_removed: u64,
-    /// What is not as it should be.
+    /// What is not as it should be, file by file.
     #[serde(flatten)]
+    pub faults: Faults,
+    /// The same by cause.
     pub findings: Findings,
     /// The whole run, reading the manifest left out.
     pub duration_ms: u64,

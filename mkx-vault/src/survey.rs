@@ -8,8 +8,8 @@ use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
 use crate::content;
+use crate::fault::{Faults, Problem};
 use crate::manifest::{Manifest, Wanted};
-use crate::report::{Findings, Problem};
 use crate::tree::{self, Root, called};
 use crate::vaults::Vaults;
 use crate::workers;
@@ -37,7 +37,7 @@ pub struct Survey {
     /// Optional files that EA does not have.
     pub absent: u64,
     /// What is not as it should be.
-    pub findings: Findings,
+    pub faults: Faults,
 }
 
 impl Survey {
@@ -54,7 +54,7 @@ impl Survey {
         self.bytes += other.bytes;
         self.unchanged += other.unchanged;
         self.absent += other.absent;
-        self.findings.absorb(other.findings);
+        self.faults.absorb(other.faults);
     }
 }
 
@@ -73,7 +73,7 @@ pub fn survey(vaults: &Vaults, manifest: &Manifest, jobs: usize, checksum: bool)
         whole.absorb(part);
     }
     whole.lacking.sort_unstable_by_key(|file| file.index);
-    whole.findings.sort();
+    whole.faults.sort();
     Ok(whole)
 }
 
@@ -113,7 +113,7 @@ enum Verdict {
 }
 
 fn note(survey: &mut Survey, index: u32, wanted: &Wanted, verdict: Verdict) {
-    let findings = &mut survey.findings;
+    let faults = &mut survey.faults;
     let problem = |cause| Problem::new(wanted.path, cause);
     match verdict {
         Verdict::Copy { size_bytes } => {
@@ -125,10 +125,10 @@ fn note(survey: &mut Survey, index: u32, wanted: &Wanted, verdict: Verdict) {
         }
         Verdict::Unchanged => survey.unchanged += 1,
         Verdict::Missing if wanted.optional => survey.absent += 1,
-        Verdict::Missing => findings.missing.push(wanted.path.to_owned()),
-        Verdict::Mismatched(cause) => findings.mismatched.push(problem(cause)),
-        Verdict::Refused(cause) => findings.refused.push(problem(cause)),
-        Verdict::Failed(cause) => findings.failed.push(problem(cause)),
+        Verdict::Missing => faults.missing.push(wanted.path.to_owned()),
+        Verdict::Mismatched(cause) => faults.mismatched.push(problem(cause)),
+        Verdict::Refused(cause) => faults.refused.push(problem(cause)),
+        Verdict::Failed(cause) => faults.failed.push(problem(cause)),
     }
 }
 

@@ -4,18 +4,20 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mkx_contract::record::finding::Accepted;
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::tool::{output, voice};
+use mkx_contract::tool::output;
+use mkx_contract::tool::progress::Bars;
 use mkx_contract::{Answer, Failure, Result, Site};
 use serde_json::json;
 
 use crate::batch::{Batches, Tally};
-use crate::changing::{self, Unfinished};
+use crate::fault::{Faults, Problem, first};
 use crate::manifest::Manifest;
-use crate::report::{Findings, Plan, Problem, Report, first};
+use crate::report::{Plan, Report};
 use crate::survey::{Survey, check_space, free_space, survey};
-use crate::vaults::{Directories, Vaults};
+use crate::unfinished::Unfinished;
+use crate::vaults::{Directories, Vaults, accepted};
 
 const MIN_FREE_BYTES: &str = "524288000";
 const MOST_JOBS: i64 = 64;
@@ -49,9 +51,10 @@ pub struct Arguments {
 
 /// `mkx-vault plan`.
 pub fn plan(common: &Common, arguments: &Arguments) -> Result<Answer> {
-    let (site, manifest) = read(common, arguments)?;
-    let vaults = Vaults::open(&site, &arguments.directories)?;
-    let (survey, findings) = arguments.look(&vaults, &manifest)?;
+    let (site, manifest) = arguments.read(common)?;
+    let vaults = Vaults::open(site.as_ref(), &arguments.directories)?;
+    vaults.check_writable()?;
+    let (survey, faults) = arguments.look(&vaults, &manifest)?;
     let space = check_space(&vaults.target, &survey, arguments.min_free);
     let plan = Plan {
         from: vaults.source.path.display().to_string(),
@@ -64,47 +67,39 @@ pub fn plan(common: &Common, arguments: &Arguments) -> Result<Answer> {
         free_bytes: Some(free_space(&vaults.target)?.bytes),
         min_free_bytes: arguments.min_free,
         fits: survey.lacking.is_empty() || space.is_ok(),
-        findings,
+        findings: faults.findings(&vaults.source, accepted(site.as_ref())),
+        faults,
     };
     output::stdout().document(&plan)?;
     if !survey.lacking.is_empty() {
         space?;
     }
-    plan.findings.answer("copy")
+    plan.faults.answer(&plan.findings)
 }
 
 /// `mkx-vault sync`.
 pub fn sync(common: &Common, arguments: &Arguments) -> Result<Answer> {
-    let (site, manifest) = read(common, arguments)?;
-    let vaults = Vaults::open(&site, &arguments.directories)?;
+    let (site, manifest) = arguments.read(common)?;
+    let vaults = Vaults::open(site.as_ref(), &arguments.directories)?;
     let detail = json!({
         "from": vaults.source.path,
         "to": vaults.target.path,
         "files": manifest.len(),
     });
-    let (report, result) = changing::step(&site, "mkx-vault sync", detail, || {
-        let (report, result) = arguments.run(&site, &vaults, &manifest)?;
+    let (report, result) = vaults.step("mkx-vault sync", detail, || {
+        let (report, result) = arguments.run(accepted(site.as_ref()), &vaults, &manifest)?;
         let detail = json!({
             "copied": report.copied,
             "unchanged": report.unchanged,
             "bytes_copied": report.bytes_copied,
-            "missing": report.findings.missing.len(),
-            "refused": report.findings.refused.len(),
+            "missing": report.faults.missing.len(),
+            "refused": report.faults.refused.len(),
         });
         Ok((report, detail, result))
     })?;
     output::stdout().document(&report)?;
     result?;
-    report.findings.answer("copy")
-}
-
-/// Reads the site and all of the manifest, before anything is looked at.
-fn read(common: &Common, arguments: &Arguments) -> Result<(Site, Manifest)> {
-    let (site, manifest) = Manifest::read_with_site(common, &arguments.manifest)?;
-    if !arguments.keep_going {
-        refuse(&manifest.refused)?;
-    }
-    Ok((site, manifest))
+    report.faults.answer(&report.findings)
 }
 
 fn refuse(problems: &[Problem]) -> Result<()> {
@@ -118,28 +113,37 @@ fn refuse(problems: &[Problem]) -> Result<()> {
 }
 
 impl Arguments {
+    /// Reads the site and all of the manifest, before anything is looked at.
+    fn read(&self, common: &Common) -> Result<(Option<Site>, Manifest)> {
+        let read = Manifest::read_with_site(common, &self.directories, &self.manifest)?;
+        if !self.keep_going {
+            refuse(&read.1.refused)?;
+        }
+        Ok(read)
+    }
+
     /// Looks at every file, and puts the manifest's own refusals with what was found.
-    fn look(&self, vaults: &Vaults, manifest: &Manifest) -> Result<(Survey, Findings)> {
+    fn look(&self, vaults: &Vaults, manifest: &Manifest) -> Result<(Survey, Faults)> {
         let mut survey = survey(vaults, manifest, usize::from(self.jobs), self.checksum)?;
         if !self.keep_going {
-            refuse(&survey.findings.refused)?;
+            refuse(&survey.faults.refused)?;
         }
-        let mut findings = std::mem::take(&mut survey.findings);
-        findings.refused.extend(manifest.refused.iter().cloned());
-        findings.sort();
-        Ok((survey, findings))
+        let mut faults = std::mem::take(&mut survey.faults);
+        faults.refused.extend(manifest.refused.iter().cloned());
+        faults.sort();
+        Ok((survey, faults))
     }
 
     fn run(
         &self,
-        site: &Site,
+        accepted: &[Accepted],
         vaults: &Vaults,
         manifest: &Manifest,
     ) -> Result<(Report, Result<()>)> {
         let since = Instant::now();
-        let unfinished = Unfinished::of(site, &vaults.target)?;
+        let unfinished = Unfinished::of(vaults)?;
         let leftovers_removed = unfinished.repair(&vaults.target)?;
-        let (survey, mut findings) = self.look(vaults, manifest)?;
+        let (survey, mut faults) = self.look(vaults, manifest)?;
         let (tally, result) = if survey.lacking.is_empty() {
             (Tally::default(), Ok(()))
         } else {
@@ -150,12 +154,13 @@ impl Arguments {
             let result = result.and_then(|()| unfinished.clear());
             (tally, result)
         };
-        findings.absorb(tally.findings);
-        findings.sort();
+        faults.absorb(tally.faults);
+        faults.sort();
+        let findings = faults.findings(&vaults.source, accepted);
         let duration = since.elapsed();
         let looked_at = tally.copied + survey.unchanged;
         let report = Report {
-            ok: result.is_ok() && findings.is_empty(),
+            ok: result.is_ok() && findings.ok(),
             from: vaults.source.path.display().to_string(),
             to: vaults.target.path.display().to_string(),
             files: manifest.len() as u64,
@@ -165,6 +170,7 @@ impl Arguments {
             bytes_copied: tally.bytes,
             reflinked: tally.reflinked,
             leftovers_removed,
+            faults,
             findings,
             duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             files_per_second: (looked_at as f64 / duration.as_secs_f64()) as u64,
@@ -175,18 +181,8 @@ impl Arguments {
     fn copy(&self, vaults: &Vaults, manifest: &Manifest, survey: &Survey) -> (Tally, Result<()>) {
         // New files get exactly EA's modes; everything else we make names its own.
         rustix::process::umask(rustix::fs::Mode::empty());
-        let progress = progress(survey.lacking.len() as u64);
-        let done =
-            Batches::new(vaults, manifest, usize::from(self.jobs), &progress).copy(&survey.lacking);
-        progress.finish_and_clear();
-        done
+        let bars = Bars::new();
+        let bar = bars.bar("copying files", survey.lacking.len() as u64);
+        Batches::new(vaults, manifest, usize::from(self.jobs), &bar).copy(&survey.lacking)
     }
-}
-
-fn progress(files: u64) -> ProgressBar {
-    if !voice::draws_progress() {
-        return ProgressBar::with_draw_target(Some(files), ProgressDrawTarget::hidden());
-    }
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} files, {per_sec}, {eta} left");
-    ProgressBar::new(files).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

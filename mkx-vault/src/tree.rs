@@ -9,6 +9,8 @@ use mkx_contract::{Failure, Result};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
+use crate::vaults::MARK;
+
 static LACKS_OPENAT2: AtomicBool = AtomicBool::new(false);
 
 /// Whether a walk may go on into another file system that is mounted below the root.
@@ -60,8 +62,26 @@ impl Root {
         self.open_below(self.fd(), path, OFlags::PATH)
     }
 
+    /// True where there is a folder of that name in the root.
+    pub fn has_folder(&self, name: &str) -> bool {
+        stat(self.fd(), name).is_ok_and(|stat| kind(&stat) == FileType::Directory)
+    }
+
+    /// True where there is nothing below.
+    ///
+    /// # Errors
+    /// Exit 4 where it can not be listed.
+    pub fn is_empty(&self) -> Result<bool> {
+        let empty = self.listing("").and_then(|fd| {
+            let dots = |name: &std::ffi::CStr| matches!(name.to_bytes(), b"." | b"..");
+            let mut items = Dir::read_from(&fd)?;
+            Ok(items.all(|item| item.is_ok_and(|item| dots(item.file_name()))))
+        });
+        empty.map_err(|error| cannot_walk(&self.path, error))
+    }
+
     /// A folder below, to list.
-    fn listing(&self, path: &str) -> rustix::io::Result<OwnedFd> {
+    pub fn listing(&self, path: &str) -> rustix::io::Result<OwnedFd> {
         self.open_below(self.fd(), path, OFlags::RDONLY)
     }
 
@@ -177,23 +197,23 @@ pub struct Item<'a> {
 }
 
 /// Calls `visit` for everything below a root, with the open folder that holds it. Symlinks are not
-/// followed; names that are not UTF-8 and folders behind other mounts (as [`Mounts`] says) are
-/// passed over.
+/// followed; names that are not UTF-8, folders behind other mounts (as [`Mounts`] says) and our
+/// [`MARK`] are passed over.
 pub fn walk(
     root: &Root,
     visit: &mut dyn FnMut(BorrowedFd<'_>, Item<'_>) -> rustix::io::Result<()>,
 ) -> Result<()> {
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
-        walk_folder(root, &folder, &mut folders, visit).map_err(|error| {
-            Failure::peer(format!(
-                "cannot walk {}: {}",
-                root.path.join(&folder).display(),
-                std::io::Error::from(error)
-            ))
-        })?;
+        walk_folder(root, &folder, &mut folders, visit)
+            .map_err(|error| cannot_walk(&root.path.join(&folder), error))?;
     }
     Ok(())
+}
+
+fn cannot_walk(folder: &Path, error: Errno) -> Failure {
+    let error = std::io::Error::from(error);
+    Failure::peer(format!("cannot walk {}: {error}", folder.display()))
 }
 
 fn walk_folder(
@@ -212,7 +232,7 @@ fn walk_folder(
         let Ok(name) = item.file_name().to_str() else {
             continue;
         };
-        if matches!(name, "." | "..") {
+        if matches!(name, "." | "..") || (folder.is_empty() && name == MARK) {
             continue;
         }
         let kind = match item.file_type() {

@@ -72,8 +72,8 @@ impl Amount {
 
 /// `mkx-vault usage`.
 pub fn usage(common: &Common, arguments: &Arguments) -> Result<Answer> {
-    let site = common.site()?;
-    let (ea, eb) = arguments.directories.open_to_read(&site)?;
+    let site = arguments.directories.site(common)?;
+    let (ea, eb) = arguments.directories.open_to_read(site.as_ref())?;
     let usage = Usage {
         ea: measure(&ea)?,
         eb: measure(&eb)?,

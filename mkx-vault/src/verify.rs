@@ -5,9 +5,10 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use clap::Args;
+use mkx_contract::record::finding::{Finding, Findings};
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::tool::{interrupt, output};
-use mkx_contract::{Answer, Failure, Record, Result};
+use mkx_contract::tool::{findings, interrupt};
+use mkx_contract::{Answer, EnvironmentName, Record, Result};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use schemars::JsonSchema;
@@ -15,10 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::Class;
 use crate::content;
+use crate::fault::{Problem, Rule, causes, first, paths, stop};
 use crate::manifest::{Manifest, Wanted};
-use crate::report::{Problem, first};
 use crate::tree::{self, Root, called};
-use crate::vaults::{Directories, Vaults};
+use crate::vaults::{Directories, Vaults, accepted};
 use crate::workers;
 
 /// What `verify` takes.
@@ -38,6 +39,9 @@ pub struct Arguments {
     /// Let EB have artwork, avatars and blog images that the manifest does not name
     #[arg(long)]
     allow_extra: bool,
+
+    #[command(flatten)]
+    findings: findings::Arguments,
 }
 
 /// Whether EB's vault is as the manifest says.
@@ -65,6 +69,8 @@ pub struct Verification {
     pub failed: Vec<Problem>,
     /// Files of a sampled kind that the manifest does not name, and unfinished ones.
     pub extra: Vec<String>,
+    /// The same by cause.
+    pub findings: Findings,
 }
 
 impl Record for Verification {
@@ -73,27 +79,53 @@ impl Record for Verification {
 
 /// `mkx-vault verify`.
 pub fn verify(common: &Common, arguments: &Arguments) -> Result<Answer> {
-    let (site, manifest) = Manifest::read_with_site(common, &arguments.manifest)?;
-    let vaults = Vaults::open(&site, &arguments.directories)?;
+    if let Some(answer) = arguments.findings.explained::<Rule>() {
+        return answer;
+    }
+    let (site, manifest) =
+        Manifest::read_with_site(common, &arguments.directories, &arguments.manifest)?;
+    let vaults = Vaults::open(site.as_ref(), &arguments.directories)?;
     let mut found = compare(&vaults, &manifest, usize::from(arguments.jobs))?;
     found.extra = extra(&vaults.target, &manifest)?;
     found.refused.extend(manifest.refused.iter().cloned());
-    found.ok = found.missing.is_empty()
-        && found.differing.is_empty()
-        && found.refused.is_empty()
-        && found.failed.is_empty()
-        && (arguments.allow_extra || found.extra.is_empty());
+    let causes = found.findings(&vaults.target, arguments.allow_extra);
+    found.findings = Findings::gather(causes, accepted(site.as_ref()), &APPLIED);
+    found.ok = found.findings.ok();
     found.files = manifest.len() as u64;
     found.from = vaults.source.path.display().to_string();
     found.to = vaults.target.path.display().to_string();
-    output::stdout().document(&found)?;
-    if let Some(message) = first(&found.failed, "verify") {
-        return Err(Failure::peer(message));
-    }
-    if let Some(message) = first(&found.refused, "verify") {
-        return Err(Failure::input(message));
-    }
+    let unseen = first(&found.failed, "look at");
+    arguments
+        .findings
+        .print::<Rule>(&found, &found.findings, unseen.as_slice())?;
+    stop(&found.failed, &found.refused, "verify")?;
     Ok(Answer::from(found.ok))
+}
+
+/// The rules of what `verify` looks at.
+const APPLIED: [Rule; 5] = [
+    Rule::MissingInTarget,
+    Rule::DifferingInTarget,
+    Rule::PathRefused,
+    Rule::FileFailed,
+    Rule::ExtraInTarget,
+];
+
+impl Verification {
+    fn findings(&self, target: &Root, allow_extra: bool) -> Vec<Finding> {
+        let eb = EnvironmentName::Eb;
+        let extra = Rule::ExtraInTarget.of(eb, target, paths(&self.extra));
+        [
+            Rule::MissingInTarget.of(eb, target, paths(&self.missing)),
+            Rule::DifferingInTarget.of(eb, target, causes(&self.differing)),
+            Rule::PathRefused.of(eb, target, causes(&self.refused)),
+            Rule::FileFailed.of(eb, target, causes(&self.failed)),
+            extra.map(|found| if allow_extra { found.warning() } else { found }),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
 }
 
 fn compare(vaults: &Vaults, manifest: &Manifest, jobs: usize) -> Result<Verification> {

@@ -43,4 +43,9 @@ impl Common {
     pub fn site(&self) -> Result<Site> {
         site::find(self.site.as_deref())
     }
+
+    /// The same for a verb that can do without one: one that is named must be there.
+    pub fn site_if_any(&self) -> Result<Option<Site>> {
+        site::find_if_any(self.site.as_deref())
+    }
 }

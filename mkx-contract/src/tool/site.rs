@@ -11,15 +11,27 @@ use crate::{Failure, Result};
 /// # Errors
 /// Exit 3 where there is none, or where it is not right, with line and column.
 pub fn find(given: Option<&Path>) -> Result<Site> {
-    match given {
+    find_if_any(given)?.ok_or_else(|| {
+        Failure::input("cannot find the site document: no site.json here or in a parent folder")
+            .hint("make one with: mkx-compose init --preset makapix, or name it with --site FILE")
+    })
+}
+
+/// The same, or nothing where none is named and there is none here or in a parent folder.
+///
+/// # Errors
+/// Exit 3 where the one that is named is missing, or where it is not right.
+pub fn find_if_any(given: Option<&Path>) -> Result<Option<Site>> {
+    let path = match given {
         Some(path) if path == Path::new("-") => {
             let here = current_directory()?;
             let text = Input::open(path)?.text()?;
-            read(&text, "stdin", &here)
+            return read(&text, "stdin", &here).map(Some);
         }
-        Some(path) => read_file(path),
-        None => read_file(&search()?),
-    }
+        Some(path) => Some(path.to_owned()),
+        None => search()?,
+    };
+    path.as_deref().map(read_file).transpose()
 }
 
 fn read_file(path: &Path) -> Result<Site> {
@@ -34,17 +46,10 @@ fn read_file(path: &Path) -> Result<Site> {
     read(&text, &name, &folder)
 }
 
-fn search() -> Result<PathBuf> {
+fn search() -> Result<Option<PathBuf>> {
     let here = current_directory()?;
-    here.ancestors()
-        .map(|folder| folder.join("site.json"))
-        .find(|path| path.is_file())
-        .ok_or_else(|| {
-            Failure::input("cannot find the site document: no site.json here or in a parent folder")
-                .hint(
-                    "make one with: mkx-compose init --preset makapix, or name it with --site FILE",
-                )
-        })
+    let mut paths = here.ancestors().map(|folder| folder.join("site.json"));
+    Ok(paths.find(|path| path.is_file()))
 }
 
 fn current_directory() -> Result<PathBuf> {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod crash;
+mod flags;
 mod guard;
 mod hostile;
 mod manifest;

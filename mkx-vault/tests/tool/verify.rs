@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{World, lines};
+use crate::world::{World, lines, manifest};
 
 const UUID: &str = "a1b2c3d4-e5f6-7890-abcd-ef1234567890";
 /// SHA-256 of "one".
@@ -124,4 +124,46 @@ fn a_file_that_the_manifest_does_not_name_is_found_unless_it_may_be_there() {
     world.put("eb/lost+found/x", "left alone");
     assert_eq!(check(&world, &text, 1)["extra"], json!([extra]));
     world.run(&["verify", "--allow-extra"], &text).expect(0);
+}
+
+#[test]
+fn any_number_of_missing_files_is_one_finding_with_a_few_places() {
+    let world = World::new();
+    let paths: Vec<String> = (0..500).map(|n| format!("24/07/{n:03}.png")).collect();
+    let text = manifest(paths.iter().map(String::as_str));
+    let found = check(&world, &text, 1);
+    assert_eq!(found["missing"].as_array().unwrap().len(), 500);
+    let [finding] = found["findings"].as_array().unwrap().as_slice() else {
+        panic!("{}", found["findings"]);
+    };
+    assert_eq!(finding["rule"], "missing-in-target");
+    assert!(finding["message"].as_str().unwrap().ends_with(": 500"));
+    assert_eq!(finding["evidence"].as_array().unwrap().len(), 20);
+    assert_eq!(finding["evidence"][0]["file"], "24/07/000.png");
+}
+
+#[test]
+fn what_the_site_lives_with_is_no_reason_to_say_no() {
+    let (world, text) = world();
+    std::fs::remove_file(world.path("eb/24/07/two.png")).unwrap();
+    let mut site: Value = serde_json::from_slice(&world.get("site.json")).unwrap();
+    site["accepted"] = json!([{"rule": "missing-in-target", "reason": "known",
+        "subject": world.path("eb").canonicalize().unwrap()}]);
+    world.put("site.json", site.to_string());
+    let found = check(&world, &text, 0);
+    assert_eq!(found["findings"][0]["accepted"]["reason"], "known");
+    assert_eq!(found["missing"], json!(["24/07/two.png"]));
+}
+
+#[test]
+fn a_table_and_sarif_say_the_same_and_each_rule_is_explained() {
+    let (world, text) = world();
+    std::fs::remove_file(world.path("eb/24/07/two.png")).unwrap();
+    for format in ["table", "sarif"] {
+        let outcome = world.run(&["verify", "--format", format], &text);
+        outcome.expect(1);
+        assert!(outcome.stdout.contains("missing-in-target"), "{format}");
+    }
+    let explained = world.run(&["verify", "--explain", "extra-in-target"], "");
+    explained.expect(0).record("mkx.rule/1");
 }

@@ -13,7 +13,9 @@ use crate::tool::{output, voice};
 use crate::{Answer, Failure, Result};
 
 /// `--format` and `--explain`, flattened into each verb that finds something.
+// Verbs call their own arguments so too, and clap makes a group of each name.
 #[derive(Debug, Clone, Args)]
+#[group(skip)]
 pub struct Arguments {
     /// What to print [default: a table on a terminal, one line of JSON in a pipe]
     #[arg(long)]

@@ -1,44 +1,14 @@
-//! What every verb does around a change of EB's vault: the site's lock, the journal, and what a
-//! run that died has left behind.
+//! The note that a run has begun to write, and the repair of one that died.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-use mkx_contract::tool::journal::Journal;
-use mkx_contract::tool::lock::SiteLock;
-use mkx_contract::{EnvironmentName, Failure, Result, Site};
-use serde_json::Value;
+use mkx_contract::{Failure, Result};
 
 use crate::temporary;
 use crate::tree::Root;
-
-/// Runs `body` as one step of the journal while holding the site's lock; `body` returns its answer
-/// and what the journal says about it, with the failure that ended it, if one did.
-pub fn step<T>(
-    site: &Site,
-    what: &str,
-    detail: Value,
-    body: impl FnOnce() -> Result<(T, Value, Result<()>)>,
-) -> Result<(T, Result<()>)> {
-    let _lock = SiteLock::take(&site.state_directory, what)?;
-    let journal = Journal::at(&site.state_directory);
-    let step = journal.begin(what, EnvironmentName::Eb, None, detail)?;
-    match body() {
-        Ok((answer, detail, Ok(()))) => {
-            step.done(detail)?;
-            Ok((answer, Ok(())))
-        }
-        Ok((answer, _, Err(failure))) => {
-            step.failed(&failure)?;
-            Ok((answer, Err(failure)))
-        }
-        Err(failure) => {
-            step.failed(&failure)?;
-            Err(failure)
-        }
-    }
-}
+use crate::vaults::Vaults;
 
 /// A file in the state directory that says: temporary files may lie in this vault. It is there
 /// from before the first is made until the last is gone.
@@ -48,14 +18,15 @@ pub struct Unfinished {
 
 impl Unfinished {
     /// The mark of one vault.
-    pub fn of(site: &Site, target: &Root) -> Result<Unfinished> {
+    pub fn of(vaults: &Vaults) -> Result<Unfinished> {
+        let target = &vaults.target;
         let stat = rustix::fs::fstat(target.fd()).map_err(|error| {
             let error = std::io::Error::from(error);
             Failure::peer(format!("cannot read {}: {error}", target.path.display()))
         })?;
         let name = format!("vault-{:x}-{:x}.unfinished", stat.st_dev, stat.st_ino);
         Ok(Unfinished {
-            path: site.state_directory.join(name),
+            path: vaults.state_directory.join(name),
         })
     }
 
