@@ -182,32 +182,116 @@ fn an_unknown_missing_or_ill_typed_member_is_named_with_its_place() {
         ("\"branch\"", 1),
         "\"brunch\"",
         ("\"brunch\"", 0),
-        "environments.eb.brunch: unknown field `brunch`, expected one of `role`, `project`, `directory`, `compose_files`, `env_files`, `branch`, `domain`, `database`, `web`, `vault`, `mqtt`, `oauth`, `access`, `share`, `health_url`, `commands`",
+        "environments.eb.brunch: unknown field, expected one of `role`, `project`, `directory`, `compose_files`, `env_files`, `branch`, `domain`, `database`, `web`, `vault`, `mqtt`, `oauth`, `access`, `share`, `health_url`, `commands`",
     );
     check(
         ("\"domain\": \"development.makapix.club\",", 0),
         "",
         ("\"eb\": {", 0),
-        "environments.eb: missing field `domain`",
+        "environments.eb.domain: it is missing",
     );
     check(
         ("8884", 0),
         "\"8884\"",
         ("\"port\"", 2),
-        "environments.eb.mqtt.port: invalid type: string \"8884\", expected u16",
+        "environments.eb.mqtt.port: it is \"8884\", expected a whole number up to 65535",
     );
     check(
         ("8884", 0),
         "70000",
         ("\"port\"", 2),
-        "environments.eb.mqtt.port: invalid value: integer `70000`, expected u16",
+        "environments.eb.mqtt.port: it is 70000, expected a whole number up to 65535",
     );
     check(
         ("\"public_paths\"", 0),
         "\"public_path\"",
         ("\"public_path\"", 0),
-        "environments.eb.access.public_path: unknown field `public_path`, expected `users_file` or `public_paths`",
+        "environments.eb.access.public_path: unknown field, expected one of `kind`, `users_file`, `public_paths`",
     );
+    check(
+        ("\"kind\": \"public\"", 0),
+        "\"kind\": \"secret\"",
+        ("\"access\"", 0),
+        "environments.ea.access: it is another object, expected an object with \"kind\": \"public\" or an object with \"kind\": \"basic_auth\"",
+    );
+    check(
+        ("\"env_file\": \"DB", 0),
+        "\"envfile\": \"DB",
+        ("\"password\"", 1),
+        "environments.eb.database.password: it is another object, expected an object with \"env\" or an object with \"file\" or an object with \"env_file\" or null",
+    );
+}
+
+/// What `site` says of a document that is not right, without the tool's name.
+#[track_caller]
+fn refusal(site: &str) -> Vec<String> {
+    let output = Folder::new().run(&["site", "--site", "-"], site);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stdout));
+    let said = text(&output.stderr).trim_start_matches("mkx-compose: error: ");
+    said.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let site = r#"{
+  "record": "mkx.site/1",
+  "name": "Small",
+  "shared": { "netwerk": "edge" },
+  "environments": {
+    "production": { "project": "small-prod", "directory": 7, "compose_files": [], "branch": "${X}" },
+    "eb": {
+      "project": "small-prod", "directory": "/srv/dev", "compose_files": ["a", 1], "domain": "a/b",
+      "mqtt": { "port": 0.5 }
+    }
+  },
+  "variables": { "A": { "rule": "equals" } }
+}"#;
+    let whole = "a whole number up to 65535";
+    assert_eq!(
+        refusal(site),
+        [
+            "stdin:3:3: name: it may have lower-case letters, digits, - and _ only",
+            "stdin:4:3: shared.network: it is missing",
+            "stdin:4:15: shared.netwerk: unknown field, expected one of `network`, `volumes`, `edge`",
+            "stdin:6:5: environments.production.domain: it is missing",
+            "stdin:6:46: environments.production.directory: it is 7, expected a text in quotes",
+            "stdin:6:62: environments.production.compose_files: it must name at least one file",
+            "stdin:6:83: environments.production.branch: no env file of the environment sets X",
+            "stdin:8:7: environments.eb.project: \"small-prod\" is environments.ea.project too; each environment needs its own",
+            "stdin:8:80: environments.eb.compose_files.1: it is 1, expected a text in quotes",
+            "stdin:8:84: environments.eb.domain: it must be a host name, without scheme or path",
+            "stdin:9:7: environments.eb.mqtt.certificate_directory: it is missing",
+            "stdin:9:7: environments.eb.mqtt.host: it is missing",
+            "stdin:9:7: environments.eb.mqtt.plain_port: it is missing",
+            "stdin:9:7: environments.eb.mqtt.public_host: it is missing",
+            &format!("stdin:9:17: environments.eb.mqtt.port: it is 0.5, expected {whole}"),
+            "stdin:12:25: variables.A.rule: it is \"equals\", expected \"differ\" or \"equal\" or \"free\"",
+        ]
+    );
+}
+
+#[test]
+fn the_environments_may_be_called_production_and_development() {
+    let preset = preset();
+    let words = preset
+        .replace("\"ea\": {", "\"production\": {")
+        .replace("\"eb\": {", "\"development\": {")
+        .replace("\"ea\": \"", "\"production\": \"")
+        .replace("\"eb\": \"", "\"development\": \"");
+    assert!(!words.contains("\"eb\""));
+    let folder = Folder::new();
+    let resolved = |site: &str| {
+        let output = folder.run(&["site", "--site", "-"], site);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    assert!(resolved(&words) == resolved(&preset));
+    let both = words.replace("\"development\": {", "\"eb\": {}, \"development\": {");
+    let said = refusal(&both);
+    let place = place(&both, "\"development\": {", 0);
+    assert!(said.contains(&format!(
+        "stdin:{place}: environments.development: it is there as \"eb\" too"
+    )));
 }
 
 #[test]
@@ -417,7 +501,7 @@ fn no_secret_may_stand_in_the_document() {
         ("\"develop\"", 0),
         "\"${DB_ADMIN_PASSWORD}\"",
         ("\"branch\"", 1),
-        "environments.eb.branch: ${DB_ADMIN_PASSWORD} is a secret by its name",
+        "environments.eb.branch: ${DB_ADMIN_PASSWORD} is a secret by its name; the document holds the places of secrets, never their values",
     );
 }
 

@@ -8,17 +8,15 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::env_file;
-use crate::record::place::Document;
+use super::problem::{Problem, Problems};
 use crate::record::secret::is_secret_name;
-use crate::{Failure, Result};
 
 /// Resolves every reference in both environments.
 ///
-/// # Errors
-/// Exit 3 with the place of the reference where no env file sets the variable, where its name
-/// says that it is a secret, or where the reference is not closed; and with the place of the env
-/// file where it can not be read.
-pub fn environments(site: &mut Value, document: &Document, folder: &Path) -> Result<()> {
+/// A problem is at the place of the reference where no env file sets the variable, where its name
+/// says that it is a secret, or where the reference is not closed; and at the place of the env file
+/// where that can not be read.
+pub fn environments(site: &mut Value, found: &mut Problems, folder: &Path) {
     for name in ["ea", "eb"] {
         let way = vec!["environments".to_owned(), name.to_owned()];
         let Some(environment) = site
@@ -28,13 +26,8 @@ pub fn environments(site: &mut Value, document: &Document, folder: &Path) -> Res
             continue;
         };
         let env_files = EnvFiles::of(environment, folder);
-        let mut resolver = Resolver {
-            document,
-            env_files,
-        };
-        resolver.walk(environment, &way)?;
+        Resolver { env_files, found }.walk(environment, &way);
     }
-    Ok(())
 }
 
 /// The environment's env files; read when the first reference is met.
@@ -63,40 +56,40 @@ impl EnvFiles {
 }
 
 struct Resolver<'a> {
-    document: &'a Document<'a>,
     env_files: EnvFiles,
+    found: &'a mut Problems,
 }
 
 impl Resolver<'_> {
-    fn walk(&mut self, value: &mut Value, way: &[String]) -> Result<()> {
+    fn walk(&mut self, value: &mut Value, way: &[String]) {
         let deeper = |name: &str| [way, &[name.to_owned()]].concat();
         match value {
-            Value::String(text) if text.contains("${") => {
-                *text = self.resolve(text, way)?;
-                Ok(())
-            }
+            Value::String(text) if text.contains("${") => match self.resolve(text, way) {
+                Ok(resolved) => *text = resolved,
+                Err(problem) => self.found.add_at(&problem.pointer, problem.message),
+            },
             Value::Array(items) => items
                 .iter_mut()
                 .enumerate()
-                .try_for_each(|(index, item)| self.walk(item, &deeper(&index.to_string()))),
+                .for_each(|(index, item)| self.walk(item, &deeper(&index.to_string()))),
             Value::Object(fields) => fields
                 .iter_mut()
                 .filter(|(name, _)| {
                     way.len() != 2 || !matches!(name.as_str(), "directory" | "env_files")
                 })
-                .try_for_each(|(name, field)| self.walk(field, &deeper(name))),
-            _ => Ok(()),
+                .for_each(|(name, field)| self.walk(field, &deeper(name))),
+            _ => {}
         }
     }
 
-    fn resolve(&mut self, text: &str, way: &[String]) -> Result<String> {
+    fn resolve(&mut self, text: &str, way: &[String]) -> Result<String, Problem> {
         let mut resolved = String::new();
         let mut rest = text;
         while let Some(start) = rest.find("${") {
             resolved.push_str(&rest[..start]);
             let reference = &rest[start + 2..];
             let Some(end) = reference.find('}') else {
-                return Err(self.document.at(way, "\"${\" is not closed with \"}\""));
+                return Err(Problem::at(way, "\"${\" is not closed with \"}\""));
             };
             resolved.push_str(&self.value_of(&reference[..end], way)?);
             rest = &reference[end + 1..];
@@ -105,19 +98,21 @@ impl Resolver<'_> {
         Ok(resolved)
     }
 
-    fn value_of(&mut self, name: &str, way: &[String]) -> Result<String> {
+    fn value_of(&mut self, name: &str, way: &[String]) -> Result<String, Problem> {
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if name.is_empty() || !name.chars().all(is_name) {
-            return Err(self.document.at(
+            return Err(Problem::at(
                 way,
-                &format!("${{{name}}} is not a variable; only ${{NAME}} is known here"),
+                format!("${{{name}}} is not a variable; only ${{NAME}} is known here"),
             ));
         }
         if is_secret_name(name) {
-            return Err(self
-                .document
-                .at(way, &format!("${{{name}}} is a secret by its name"))
-                .hint("the site document holds the places of secrets, never their values"));
+            return Err(Problem::at(
+                way,
+                format!(
+                    "${{{name}}} is a secret by its name; the document holds the places of secrets, never their values"
+                ),
+            ));
         }
         let value = self
             .texts(way)?
@@ -125,20 +120,21 @@ impl Resolver<'_> {
             .rev()
             .find_map(|text| env_file::lookup(text, name));
         match value {
-            Some(value) if value.contains("${") => Err(self.document.at(
+            Some(value) if value.contains("${") => Err(Problem::at(
                 way,
-                &format!(
+                format!(
                     "the value of {name} holds \"${{\" itself, which Docker Compose alone resolves"
                 ),
             )),
             Some(value) => Ok(value),
-            None => Err(self
-                .document
-                .at(way, &format!("no env file of the environment sets {name}"))),
+            None => Err(Problem::at(
+                way,
+                format!("no env file of the environment sets {name}"),
+            )),
         }
     }
 
-    fn texts(&mut self, way: &[String]) -> Result<&[String]> {
+    fn texts(&mut self, way: &[String]) -> Result<&[String], Problem> {
         let texts = match self.env_files.texts.take() {
             Some(texts) => texts,
             None => self
@@ -150,15 +146,14 @@ impl Resolver<'_> {
                     std::fs::read_to_string(path)
                         .map_err(|error| self.unreadable(way, index, &error))
                 })
-                .collect::<Result<_>>()?,
+                .collect::<Result<_, _>>()?,
         };
         Ok(self.env_files.texts.insert(texts))
     }
 
-    fn unreadable(&self, way: &[String], index: usize, error: &std::io::Error) -> Failure {
+    fn unreadable(&self, way: &[String], index: usize, error: &std::io::Error) -> Problem {
         let place = [&way[..2], &["env_files".to_owned(), index.to_string()]].concat();
         let path = self.env_files.paths[index].display();
-        self.document
-            .at(&place, &format!("cannot read {path}: {error}"))
+        Problem::at(&place, format!("cannot read {path}: {error}"))
     }
 }

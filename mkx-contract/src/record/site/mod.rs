@@ -4,8 +4,11 @@
 //! paths are relative to the folder that holds it; environments' own paths (compose files, env
 //! files, certificate directories) are relative to the environment's directory.
 //!
+//! The environments are `ea` and `eb`, and may be written `production` and `development`.
+//!
 //! `${NAME}` in an environment's text is the value that its own env files give to NAME.
 
+mod alias;
 mod claims;
 pub mod env_file;
 mod interpolate;
@@ -14,6 +17,7 @@ mod mqtt;
 mod problem;
 mod read;
 mod resolve;
+mod shape;
 mod validate;
 
 pub use model::*;

@@ -30,8 +30,12 @@ use crate::{Failure, Record, Result};
 #[serde(rename_all = "snake_case")]
 pub enum Name {
     /// Production.
+    #[serde(alias = "production")]
+    #[value(alias = "production")]
     Ea,
     /// Development.
+    #[serde(alias = "development")]
+    #[value(alias = "development")]
     Eb,
 }
 

@@ -9,7 +9,17 @@ pub struct Problem {
     pub message: String,
 }
 
-/// Everything that is wrong; of one place, what was found first.
+impl Problem {
+    /// A problem at a place that is given by its names.
+    pub fn at(pointer: &[String], message: impl Into<String>) -> Problem {
+        Problem {
+            pointer: pointer.to_vec(),
+            message: message.into(),
+        }
+    }
+}
+
+/// Everything that is wrong; of one place and what is in it, what was found first.
 #[derive(Debug, Default)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -29,11 +39,9 @@ impl Problems {
 
     /// Adds one at a place that is given by its names.
     pub fn add_at(&mut self, pointer: &[String], message: impl Into<String>) {
-        if self.0.iter().all(|problem| problem.pointer != pointer) {
-            self.0.push(Problem {
-                pointer: pointer.to_vec(),
-                message: message.into(),
-            });
+        let is_said = |problem: &Problem| pointer.starts_with(&problem.pointer);
+        if !self.0.iter().any(is_said) {
+            self.0.push(Problem::at(pointer, message));
         }
     }
 }

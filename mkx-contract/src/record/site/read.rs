@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::problem::{Problem, Problems};
-use super::{Site, claims, interpolate, resolve, validate};
+use super::problem::Problems;
+use super::{Site, alias, claims, interpolate, resolve, shape, validate};
 use crate::record::place::Document;
 use crate::{Failure, Record, Result};
 
@@ -15,36 +15,38 @@ use crate::{Failure, Record, Result};
 /// Exit 3 with everything that is wrong, a line each.
 pub fn read(text: &str, name: &str, folder: &Path) -> Result<Site> {
     let document = Document { text, name };
-    let mut value = document.parse(Site::RECORD)?;
-    fill_roles(&mut value);
-    interpolate::environments(&mut value, &document, folder)?;
-    let mut site: Site = document.decode(value)?;
-    resolve::make_absolute(&mut site, folder);
-    let mut found = Problems::default();
-    validate::check(&site, &mut found);
-    claims::check(&site, &mut found);
-    match found.0.as_slice() {
-        [] => Ok(site),
-        problems => Err(failure(&document, problems)),
-    }
-}
-
-/// What an environment is for follows from its key.
-fn fill_roles(value: &mut Value) {
-    for (name, role) in [("ea", "production"), ("eb", "development")] {
-        let environment = value.pointer_mut(&format!("/environments/{name}"));
-        if let Some(Value::Object(fields)) = environment {
-            fields.entry("role").or_insert_with(|| role.into());
+    let written = document.parse(Site::RECORD)?;
+    let (mut value, mut found) = (written.clone(), Problems::default());
+    alias::resolve(&mut value, &mut found);
+    interpolate::environments(&mut value, &mut found, folder);
+    shape::repair(
+        &schemars::schema_for!(Site).to_value(),
+        &mut value,
+        &mut found,
+    );
+    match document.decode::<Site>(value) {
+        Ok(mut site) => {
+            resolve::make_absolute(&mut site, folder);
+            validate::check(&site, &mut found);
+            claims::check(&site, &mut found);
+            if found.0.is_empty() {
+                return Ok(site);
+            }
         }
+        Err(failure) if found.0.is_empty() => return Err(failure),
+        Err(_) => {}
     }
+    Err(failure(&document, &written, &found))
 }
 
-fn failure(document: &Document<'_>, problems: &[Problem]) -> Failure {
-    let mut lines: Vec<_> = problems
+fn failure(document: &Document<'_>, written: &Value, found: &Problems) -> Failure {
+    let mut lines: Vec<_> = found
+        .0
         .iter()
         .map(|problem| {
-            let failure = document.at(&problem.pointer, &problem.message);
-            (document.line_and_column(&problem.pointer), failure.message)
+            let place = alias::as_written(written, &problem.pointer);
+            let failure = document.at(&place, &problem.message);
+            (document.line_and_column(&place), failure.message)
         })
         .collect();
     lines.sort();
