@@ -1,11 +1,31 @@
-//! `mkx-compose`: parse the arguments, run the verb, exit with the contract's code.
+//! `mkx-compose`: what the two environments are, their compose files, whether they are isolated,
+//! and running them.
+
+mod audit;
+mod change;
+mod cli;
+mod containers;
+#[cfg(test)]
+mod contract_document;
+mod docker;
+mod emit;
+mod env;
+mod graph;
+mod limits;
+mod model;
+mod names;
+mod preset;
+mod render;
+mod replace;
+mod rules;
+mod split;
+mod yaml;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use mkx_compose::command::Arguments;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = cli::Arguments::parse();
     mkx_contract::tool::program::run("mkx-compose", || arguments.run())
 }

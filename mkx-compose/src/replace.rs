@@ -1,10 +1,10 @@
-//! Writing a file without losing the one that is there.
+//! The files that a user edits afterwards: one that is there is replaced only where that is asked
+//! for, and kept beside the new one.
 
-use std::fs::Permissions;
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use mkx_contract::tool::replace;
 use mkx_contract::{Failure, Record, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,96 +31,67 @@ pub struct File {
     pub backup: Option<PathBuf>,
 }
 
-/// Writes `text` to `path` whole or not at all. What is there is kept beside it, as
-/// `NAME.TIME.bak`; a file that holds these bytes already is left alone.
+/// Writes `text` to `path`. What is there is kept beside it, as `NAME.TIME.bak`; a file that
+/// holds these bytes already is left alone.
 ///
 /// # Errors
-/// Exit 5 where another content is there and `force` is false; exit 4 for the disk.
+/// As [`check`]; exit 4 for the disk.
 pub fn write(path: &Path, text: &str, mode: u32, force: bool) -> Result<File> {
-    let cannot = |error: &dyn std::fmt::Display| {
-        Failure::peer(format!("cannot write {}: {error}", path.display()))
+    let cannot = |error| Failure::peer(format!("cannot write {}: {error}", path.display()));
+    let (written, backup) = match check(path, text, force)? {
+        Present::Nothing => {
+            replace::new_file(path, text, mode).map_err(cannot)?;
+            (true, None)
+        }
+        Present::Same => (false, None),
+        Present::Other => {
+            let backup = replace::back_up(path).map_err(cannot)?;
+            replace::file(path, text, mode).map_err(cannot)?;
+            (true, Some(backup))
+        }
     };
-    let former = match std::fs::read(path) {
-        Ok(bytes) => Some(bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(cannot(&error)),
-    };
-    if former.as_deref() == Some(text.as_bytes()) {
-        return Ok(File {
-            path: path.into(),
-            written: false,
-            backup: None,
-        });
-    }
-    check(path, text, force)?;
-    let backup = match former {
-        Some(_) => Some(back_up(path).map_err(|error| cannot(&error))?),
-        None => None,
-    };
-    put(path, text, mode, backup.is_some()).map_err(|error| cannot(&error))?;
     Ok(File {
         path: path.into(),
-        written: true,
+        written,
         backup,
     })
+}
+
+/// What is in a file's place.
+pub enum Present {
+    /// No file.
+    Nothing,
+    /// These bytes.
+    Same,
+    /// Others.
+    Other,
 }
 
 /// Passes where [`write`] would: several files are checked before the first is written.
 ///
 /// # Errors
-/// Exit 5 where another content is there and `force` is false.
-pub fn check(path: &Path, text: &str, force: bool) -> Result<()> {
+/// Exit 5 where another content is there and `force` is false; exit 4 where it can not be read.
+pub fn check(path: &Path, text: &str, force: bool) -> Result<Present> {
     match std::fs::read(path) {
-        Ok(bytes) if bytes != text.as_bytes() && !force => Err(Failure::refused(format!(
+        Ok(bytes) if bytes == text.as_bytes() => Ok(Present::Same),
+        Ok(_) if force => Ok(Present::Other),
+        Ok(_) => Err(Failure::refused(format!(
             "cannot write {}: it is there already",
             path.display()
         ))
         .hint("add --force to replace it; the present one is kept beside it")),
-        _ => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Present::Nothing),
+        Err(error) => Err(Failure::peer(format!(
+            "cannot read {}: {error}",
+            path.display()
+        ))),
     }
-}
-
-/// Writes a file that the tool makes anew at each run and nobody edits, mode 0600.
-///
-/// # Errors
-/// Exit 4 for the disk.
-pub fn generate(path: &Path, text: &str) -> Result<()> {
-    put(path, text, 0o600, true)
-        .map_err(|error| Failure::peer(format!("cannot write {}: {error}", path.display())))
-}
-
-fn put(path: &Path, text: &str, mode: u32, replaces: bool) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file()
-        .set_permissions(Permissions::from_mode(mode))?;
-    file.as_file().sync_all()?;
-    if replaces {
-        file.persist(path)?;
-    } else {
-        file.persist_noclobber(path)?;
-    }
-    std::fs::File::open(folder)?.sync_all()
-}
-
-fn back_up(path: &Path) -> std::io::Result<PathBuf> {
-    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.fZ");
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{now}.bak"));
-    let backup = path.with_file_name(name);
-    std::fs::copy(path, &backup)?;
-    std::fs::File::open(&backup)?.sync_all()?;
-    Ok(backup)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

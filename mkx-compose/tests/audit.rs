@@ -701,7 +701,7 @@ fn sarif_carries_every_finding_with_its_rule_and_place() {
 fn a_rule_is_explained_by_its_id() {
     let world = World::new();
     let rule = world.record(&["audit", "--explain", "ambiguous-name"], 0);
-    assert_eq!(rule["record"], "mkx.compose.rule/1");
+    assert_eq!(rule["record"], "mkx.rule/1");
     assert!(rule["why"].as_str().unwrap().contains("by turns"));
     assert_eq!(
         world.run(&["audit", "--explain", "nonsense"]).status.code(),

@@ -10,8 +10,8 @@ use std::path::Path;
 use std::process::Command;
 
 use containers::{Engine, asleep};
-use mkx_compose::finding::Severity;
-use mkx_compose::rules::RULES;
+use serde_json::Value;
+use world::World;
 
 const DOCUMENT: &str = include_str!("../../docs/compose.md");
 
@@ -71,13 +71,16 @@ fn the_session_runs_as_it_is_printed() {
 
 #[test]
 fn the_table_of_rules_is_the_audits() {
+    let explained = World::new().run(&["audit", "--explain"]);
     let mut table = String::from("| rule | | what is wrong |\n|---|---|---|\n");
-    for rule in RULES {
-        let severity = match rule.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        writeln!(table, "| `{}` | {severity} | {} |", rule.id, rule.title).unwrap();
+    for line in explained.stdout.split(|byte| *byte == b'\n') {
+        if line.is_empty() {
+            continue;
+        }
+        let rule: Value = serde_json::from_slice(line).unwrap();
+        let text = |name: &str| rule[name].as_str().unwrap();
+        let (id, severity, title) = (text("rule"), text("severity"), text("title"));
+        writeln!(table, "| `{id}` | {severity} | {title} |").unwrap();
     }
     assert!(DOCUMENT.ends_with(&table), "the table should be\n{table}");
 }

@@ -210,7 +210,7 @@ fn env_check_and_diff_never_show_a_value() {
         .collect();
     assert_eq!(
         rules,
-        ["variable-value", "variable-equal", "variable-equal"]
+        ["variable-equal", "variable-equal", "variable-value"]
     );
     let diff = world.record(&["env", "diff"], 0);
     let jwt = diff["variables"]

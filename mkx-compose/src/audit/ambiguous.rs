@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use mkx_contract::record::finding::{Finding, Rule as _};
+
 use super::{Pair, Side};
-use crate::finding::Finding;
-use crate::rules::broken;
+use crate::rules::Rule;
 
 /// Names that both environments answer to on the shared network.
 pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
@@ -15,17 +16,14 @@ pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
             continue;
         };
         if *explicit || *other_explicit {
-            findings.push(broken(
-                "network-alias",
-                format!(
-                    "both environments answer to {alias} on {}",
-                    pair.site.shared.network
-                ),
-                vec![
-                    pair.ea.place(&["services", other, "networks"]),
-                    pair.eb.place(&["services", service, "networks"]),
-                ],
-            ));
+            let network = &pair.site.shared.network;
+            let message = format!("both environments answer to {alias} on {network}");
+            findings.push(
+                Rule::NetworkAlias
+                    .finding(alias, message)
+                    .at(pair.ea.place(&["services", other, "networks"]))
+                    .at(pair.eb.place(&["services", service, "networks"])),
+            );
         }
         for side in [&pair.ea, &pair.eb] {
             findings.extend(references(pair, side, alias));
@@ -72,14 +70,17 @@ fn references(pair: &Pair<'_>, side: &Side<'_>, alias: &str) -> Vec<Finding> {
             );
         for (member, name, value) in texts {
             if (on_shared || member == "labels") && refers(name, value, alias) {
-                findings.push(broken(
-                    "ambiguous-name",
-                    format!(
-                        "{service} of {} refers to {alias}, which is either environment's on {}",
-                        side.name, pair.site.shared.network
-                    ),
-                    vec![side.place(&["services", service, member, name])],
-                ));
+                let network = &pair.site.shared.network;
+                findings.push(
+                    Rule::AmbiguousName
+                        .finding(
+                            alias,
+                            format!(
+                                "{alias} is either environment's on {network}, and referred to"
+                            ),
+                        )
+                        .at(side.place(&["services", service, member, name])),
+                );
             }
         }
     }

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
+use mkx_contract::record::finding::{Evidence, Finding, Rule as _};
+
 use super::{Pair, Side};
-use crate::finding::{Evidence, Finding};
 use crate::model::{Mount, Port};
-use crate::rules::broken;
+use crate::rules::Rule;
 
 /// All of them.
 pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
@@ -29,25 +30,22 @@ fn containers(pair: &Pair<'_>) -> Vec<Finding> {
             })
             .collect()
     };
-    both(named(&pair.ea), named(&pair.eb), |name, evidence| {
-        broken(
-            "container-name",
-            format!("both environments name a container {name}"),
-            evidence,
-        )
-    })
+    let doing = "both environments name a container";
+    both(Rule::ContainerName, doing, named(&pair.ea), named(&pair.eb))
 }
 
-/// A finding for each name that both have.
+/// A finding for each name that both have; `doing` is what they do with it.
 fn both(
+    rule: Rule,
+    doing: &str,
     ea: Vec<(String, Evidence)>,
     eb: Vec<(String, Evidence)>,
-    finding: impl Fn(&str, Vec<Evidence>) -> Finding,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, place) in eb {
         if let Some((_, other)) = ea.iter().find(|(other, _)| *other == name) {
-            findings.push(finding(&name, vec![other.clone(), place]));
+            let finding = rule.finding(&name, format!("{doing} {name}"));
+            findings.push(finding.at(other.clone()).at(place));
         }
     }
     findings
@@ -64,14 +62,13 @@ fn ports(pair: &Pair<'_>) -> Vec<Finding> {
                 let needle = port.published.clone().unwrap_or_default();
                 side.place_of_item(&["services", service, "ports"], &needle)
             };
-            findings.push(broken(
-                "host-port",
-                format!("both environments publish port {number} of the host"),
-                vec![
-                    place(&pair.ea, other_service, other),
-                    place(&pair.eb, service, port),
-                ],
-            ));
+            let message = format!("both environments publish port {number} of the host");
+            findings.push(
+                Rule::HostPort
+                    .finding(number.to_string(), message)
+                    .at(place(&pair.ea, other_service, other))
+                    .at(place(&pair.eb, service, port)),
+            );
         }
     }
     findings
@@ -125,21 +122,13 @@ fn volumes(pair: &Pair<'_>) -> Vec<Finding> {
     };
     let edge = &pair.site.shared.edge.service;
     let mut findings: Vec<Finding> = mounts(&pair.eb, "volume")
-        .filter(|(service, _, source)| {
-            shared.contains(&pair.eb.model.volume_name(source)) && service != edge
-        })
-        .map(|(service, mount, source)| {
-            broken(
-                "shared-volume",
-                format!(
-                    "{service} of eb mounts {}, which is the edge's",
-                    pair.eb.model.volume_name(source)
-                ),
-                vec![
-                    pair.eb
-                        .place_of_item(&["services", service, "volumes"], &mount.target),
-                ],
-            )
+        .map(|(service, mount, source)| (service, mount, pair.eb.model.volume_name(source)))
+        .filter(|(service, _, volume)| shared.contains(volume) && service != edge)
+        .map(|(service, mount, volume)| {
+            let way = ["services", service, "volumes"];
+            Rule::SharedVolume
+                .finding(&volume, format!("eb mounts {volume}, which is the edge's"))
+                .at(pair.eb.place_of_item(&way, &mount.target))
         })
         .collect();
     let own = |side: &Side<'_>| -> Vec<(String, Evidence)> {
@@ -147,13 +136,8 @@ fn volumes(pair: &Pair<'_>) -> Vec<Finding> {
         all.retain(|(name, _)| !shared.contains(name));
         all
     };
-    findings.extend(both(own(&pair.ea), own(&pair.eb), |name, evidence| {
-        broken(
-            "volume",
-            format!("both environments mount the volume {name}"),
-            evidence,
-        )
-    }));
+    let doing = "both environments mount the volume";
+    findings.extend(both(Rule::Volume, doing, own(&pair.ea), own(&pair.eb)));
     findings
 }
 
@@ -197,23 +181,20 @@ fn binds(pair: &Pair<'_>) -> Vec<Finding> {
                 continue;
             }
             let rule = match (mount.read_only, other.read_only) {
-                (true, true) if is_secret_path(source) => "shared-secret-file",
+                (true, true) if is_secret_path(source) => Rule::SharedSecretFile,
                 (true, true) => continue,
-                _ => "bind-source",
+                _ => Rule::BindSource,
             };
-            findings.push(broken(
-                rule,
-                format!("both environments mount {source}"),
-                vec![
-                    pair.ea
-                        .place_of_item(&["services", other_service, "volumes"], &other.target),
-                    pair.eb
-                        .place_of_item(&["services", service, "volumes"], &mount.target),
-                ],
-            ));
+            let place = |side: &Side<'_>, service: &str, mount: &Mount| {
+                side.place_of_item(&["services", service, "volumes"], &mount.target)
+            };
+            findings.push(
+                rule.finding(source, format!("both environments mount {source}"))
+                    .at(place(&pair.ea, other_service, other))
+                    .at(place(&pair.eb, service, mount)),
+            );
         }
     }
-    findings.dedup_by(|a, b| a.rule == b.rule && a.evidence[1] == b.evidence[1]);
     findings
 }
 
@@ -242,21 +223,17 @@ fn networks(pair: &Pair<'_>) -> Vec<Finding> {
             .filter(|(name, _)| name != shared)
             .collect()
     };
-    let mut findings = both(named(&pair.ea), named(&pair.eb), |name, evidence| {
-        broken(
-            "network",
-            format!("both environments are on the network {name}, which is not the shared one"),
-            evidence,
-        )
-    });
+    let doing = "both environments are on a network that is not the shared one:";
+    let mut findings = both(Rule::Network, doing, named(&pair.ea), named(&pair.eb));
     for side in [&pair.ea, &pair.eb] {
         for (key, network) in &side.model.networks {
             if side.model.network_name(key) == *shared && !network.external {
-                findings.push(broken(
-                    "network-owner",
-                    format!("{} makes the shared network {shared} itself", side.name),
-                    vec![side.place(&["networks", key])],
-                ));
+                let message = format!("the shared network {shared} is made by a project itself");
+                findings.push(
+                    Rule::NetworkOwner
+                        .finding(shared, message)
+                        .at(side.place(&["networks", key])),
+                );
             }
         }
     }
@@ -290,11 +267,6 @@ fn images(pair: &Pair<'_>) -> Vec<Finding> {
             })
             .collect()
     };
-    both(built(&pair.ea), built(&pair.eb), |name, evidence| {
-        broken(
-            "image-name",
-            format!("both environments build the image {name}"),
-            evidence,
-        )
-    })
+    let doing = "both environments build the image";
+    both(Rule::ImageName, doing, built(&pair.ea), built(&pair.eb))
 }

@@ -1,11 +1,11 @@
 //! Values that lead from one environment into the other: names of the other's, and cookies.
 
-use mkx_contract::record::site::Rule;
+use mkx_contract::record::finding::{Finding, Rule as _};
+use mkx_contract::record::site::Rule as Relation;
 
-use super::{Pair, side::environments};
-use crate::finding::Finding;
+use super::{Pair, Side, side::environments};
 use crate::names;
-use crate::rules::broken;
+use crate::rules::Rule;
 
 /// All of them.
 pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
@@ -21,7 +21,7 @@ fn names_of_the_other(pair: &Pair<'_>) -> Vec<Finding> {
         let other = side.name.other();
         let listed = |name: &str| {
             let variable = pair.site.variables.get(name);
-            variable.is_some_and(|variable| variable.rule != Rule::Differ)
+            variable.is_some_and(|variable| variable.rule != Relation::Differ)
         };
         for (service, model) in &side.model.services {
             // The edge serves both.
@@ -30,14 +30,7 @@ fn names_of_the_other(pair: &Pair<'_>) -> Vec<Finding> {
             }
             let mut found = |way: &[&str], text: &str| {
                 if let Some(name) = names::first_name_of(pair.site, other, text) {
-                    findings.push(broken(
-                        "points-at-other",
-                        format!(
-                            "{service} of {} is given {name}, which is {other}'s",
-                            side.name
-                        ),
-                        vec![side.place(way)],
-                    ));
+                    findings.push(theirs(side, "is given", &name).at(side.place(way)));
                 }
             };
             for (name, value) in &model.environment {
@@ -61,14 +54,9 @@ fn names_of_the_other(pair: &Pair<'_>) -> Vec<Finding> {
                 let source = mount.source.as_deref().unwrap_or_default();
                 if mount.kind == "bind" && names::first_name_of(pair.site, other, source).is_some()
                 {
-                    findings.push(broken(
-                        "points-at-other",
-                        format!(
-                            "{service} of {} mounts {source}, which is {other}'s",
-                            side.name
-                        ),
-                        vec![side.place_of_item(&["services", service, "volumes"], &mount.target)],
-                    ));
+                    let way = ["services", service, "volumes"];
+                    let place = side.place_of_item(&way, &mount.target);
+                    findings.push(theirs(side, "mounts", source).at(place));
                 }
             }
             for mode in [&model.network_mode, &model.pid, &model.ipc] {
@@ -76,19 +64,18 @@ fn names_of_the_other(pair: &Pair<'_>) -> Vec<Finding> {
                 if let Some(container) = mode.strip_prefix("container:")
                     && names::first_name_of(pair.site, other, container).is_some()
                 {
-                    findings.push(broken(
-                        "points-at-other",
-                        format!(
-                            "{service} of {} joins {container}, which is {other}'s",
-                            side.name
-                        ),
-                        vec![side.place(&["services", service])],
-                    ));
+                    let place = side.place(&["services", service]);
+                    findings.push(theirs(side, "joins", container).at(place));
                 }
             }
         }
     }
     findings
+}
+
+fn theirs(side: &Side<'_>, doing: &str, name: &str) -> Finding {
+    let (own, other) = (side.name, side.name.other());
+    Rule::PointsAtOther.finding(name, format!("{own} {doing} {name}, which is {other}'s"))
 }
 
 /// A cookie of EB's that a browser would send to EA.
@@ -104,11 +91,9 @@ fn cookies(pair: &Pair<'_>) -> Vec<Finding> {
             !domain.is_empty() && (ea == domain || ea.ends_with(&format!(".{domain}")))
         })
         .map(|(service, name, _)| {
-            broken(
-                "cookie-domain",
-                format!("{name} of {service} of eb covers {ea} too"),
-                vec![pair.eb.place(&["services", service, "environment", name])],
-            )
+            Rule::CookieDomain
+                .finding(name, format!("{name} of eb covers {ea} too"))
+                .at(pair.eb.place(&["services", service, "environment", name]))
         })
         .collect()
 }

@@ -5,19 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mkx_contract::{Environment, Record, Result, Site};
+use mkx_contract::record::finding::{Accepted, Evidence, Finding, Findings, Rule as _};
+use mkx_contract::tool::compose::Compose;
+use mkx_contract::{EnvironmentName, Record, Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::inspect;
-use super::mounted;
-use super::{Side, live};
+use super::{Side, inspect, mounted};
 use crate::docker;
-use crate::finding::{Evidence, Finding};
 use crate::model::{Port, Service};
-use crate::rules::broken;
-use mkx_contract::EnvironmentName;
-use mkx_contract::tool::compose::Compose;
+use crate::rules::{LIVE, Rule};
 
 /// The answer of `drift`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,13 +24,15 @@ pub struct Drift {
     /// How many services the files name.
     pub services: u64,
     /// Each difference between the files and the containers.
-    pub findings: Vec<Finding>,
-    /// True where there is none.
+    pub findings: Findings,
+    /// What could not be looked at.
+    pub unseen: Vec<String>,
+    /// True where there is none that the site does not live with.
     pub ok: bool,
 }
 
 impl Record for Drift {
-    const RECORD: &'static str = "mkx.compose.drift/1";
+    const RECORD: &'static str = "mkx.compose.drift/2";
 }
 
 /// Compares the containers of the environments with their files.
@@ -42,34 +41,41 @@ impl Record for Drift {
 /// Exit 3 where the files can not be resolved, exit 4 where the engine can not be reached.
 pub fn compare(site: &Site, compose: &Compose, environments: &[EnvironmentName]) -> Result<Drift> {
     let images = docker::images()?;
-    let mut drift = Drift {
-        environments: environments.to_vec(),
-        services: 0,
-        findings: Vec::new(),
-        ok: true,
-    };
+    let (mut services, mut found, mut unseen) = (0, Vec::new(), Vec::new());
     for name in environments {
-        let environment: &Environment = site.environment(*name);
-        let written = Side::read(site, environment, compose)?;
-        let containers = docker::containers(&environment.project)?;
-        let running = live::running(&written, &containers, &live::names_by_id(&containers));
-        drift.services += written.model.services.len() as u64;
+        let written = Side::read(site, *name, compose)?;
+        let containers = docker::containers(&written.environment.project)?;
+        let names = inspect::names_by_id(&containers);
+        let running = inspect::running(&written, &containers, &names);
+        services += written.model.services.len() as u64;
         let ended = inspect::ended(&containers);
-        drift
-            .findings
-            .extend(rules(&written, &running, &ended, &images));
+        found.extend(rules(&written, &running, &ended, &images, &mut unseen));
     }
-    drift.ok = drift.findings.is_empty();
-    Ok(drift)
+    // Where one environment is looked at, nothing is said of what is accepted in the other.
+    let both = environments.len() > 1;
+    let is_found = |entry: &&Accepted| {
+        let same = |one: &Finding| one.rule == entry.rule && one.subject == entry.subject;
+        both || found.iter().any(same)
+    };
+    let accepted: Vec<Accepted> = site.accepted.iter().filter(is_found).cloned().collect();
+    let findings = Findings::gather(found, &accepted, &LIVE);
+    Ok(Drift {
+        environments: environments.to_vec(),
+        services,
+        ok: findings.errors() + findings.warnings() == 0,
+        findings,
+        unseen,
+    })
 }
 
 /// What differs between the files and the containers; `ended` are services that did what they
-/// were there for, `images` the engine's images by name.
+/// were there for, `images` the engine's images by name. `unseen` grows by what can not be told.
 pub fn rules(
     written: &Side<'_>,
     live: &Side<'_>,
     ended: &BTreeSet<String>,
     images: &BTreeMap<String, String>,
+    unseen: &mut Vec<String>,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, service) in &written.model.services {
@@ -81,7 +87,7 @@ pub fn rules(
                     name,
                     findings: &mut findings,
                 };
-                pair.image(service, running, images);
+                unseen.extend(pair.image(service, running, images));
                 pair.texts(service, running);
                 pair.limits(service, running);
                 pair.ports(service, running);
@@ -90,26 +96,29 @@ pub fn rules(
                 pair.mounts(service, running);
             }
             None if ended.contains(name) || !written.is_active(name) => {}
-            None => findings.push(broken(
-                "not-running",
-                format!("{name} of {} does not run", written.name),
-                vec![written.place(&["services", name])],
-            )),
+            None => {
+                let message = format!("{name} of {} does not run", written.name);
+                findings.push(
+                    Rule::NotRunning
+                        .finding(written.model.container_name(name), message)
+                        .at(written.place(&["services", name])),
+                );
+            }
         }
     }
     for name in live.model.services.keys() {
         if !written.model.services.contains_key(name) {
-            findings.push(broken(
-                "drift",
-                format!("{name} of {} runs, and no file names it", written.name),
-                vec![
-                    Evidence {
-                        line: None,
-                        ..written.place(&["services"])
-                    },
-                    live.place(&["services", name]),
-                ],
-            ));
+            let message = format!("{name} of {} runs, and no file names it", written.name);
+            let services = Evidence {
+                line: None,
+                ..written.place(&["services"])
+            };
+            findings.push(
+                Rule::Drift
+                    .finding(live.model.container_name(name), message)
+                    .at(services)
+                    .at(live.place(&["services", name])),
+            );
         }
     }
     findings
@@ -125,28 +134,54 @@ struct Compared<'a, 'b> {
 
 impl Compared<'_, '_> {
     fn differs(&mut self, way: &[&str], what: &str) {
-        let way = [&["services", self.name], way].concat();
-        self.findings.push(broken(
-            "drift",
-            format!("{} of {} {what}", self.name, self.written.name),
-            vec![self.written.place(&way), self.live.place(&way)],
-        ));
+        self.item_differs(way, "", what);
     }
 
-    fn image(&mut self, written: &Service, running: &Service, images: &BTreeMap<String, String>) {
+    /// Each member, and each item of a list, is a cause of its own.
+    fn item_differs(&mut self, way: &[&str], item: &str, what: &str) {
+        let container = self.live.model.container_name(self.name);
+        let subject = format!("{container} {} {item}", way.join("."));
+        let way = [&["services", self.name], way].concat();
+        let message = format!("{} of {} {what}", self.name, self.written.name);
+        self.findings.push(
+            Rule::Drift
+                .finding(subject.trim_end(), message)
+                .at(self.written.place(&way))
+                .at(self.live.place(&way)),
+        );
+    }
+
+    /// Where the engine does not have the image by its name, nobody knows whether it was built
+    /// anew since.
+    fn image(
+        &mut self,
+        written: &Service,
+        running: &Service,
+        images: &BTreeMap<String, String>,
+    ) -> Option<String> {
         let built = format!("{}-{}", self.written.model.name, self.name);
         let name = written.image.as_ref().unwrap_or(&built);
         let runs = running.image.as_deref().unwrap_or_default();
         if runs != name {
             let what = format!("runs the image {runs}, and the files say {name}");
             self.differs(&["image"], &what);
-        } else if let (Some(here), Some(running)) =
-            (images.get(&docker::full_name(name)), &running.image_id)
-            && here != running
-        {
-            let what = format!("runs another image than the one that {name} now is");
-            self.differs(&["image"], &what);
+            return None;
         }
+        match images.get(&docker::full_name(name)) {
+            Some(here) if running.image_id.as_ref().is_some_and(|id| id != here) => {
+                let what = format!("runs another image than the one that {name} now is");
+                self.differs(&["image"], &what);
+            }
+            // A digest names one image for good.
+            None if !name.contains('@') => {
+                let container = self.live.model.container_name(self.name);
+                return Some(format!(
+                    "the engine has no image {name} to hold {container} against"
+                ));
+            }
+            _ => {}
+        }
+        None
     }
 
     fn texts(&mut self, written: &Service, running: &Service) {
@@ -197,13 +232,13 @@ impl Compared<'_, '_> {
             let (is, said) = (cpus(running), cpus(written));
             let what =
                 format!("may take {is} processors, and the files say {said} (0 is no limit)");
-            self.differs(&way, &what);
+            self.item_differs(&way, "cpus", &what);
         }
         let memory = |service: &Service| service.limit_memory_bytes().unwrap_or_default();
         if memory(written) != memory(running) {
             let (is, said) = (memory(running) >> 20, memory(written) >> 20);
             let what = format!("may take {is} MiB, and the files say {said} MiB (0 is no limit)");
-            self.differs(&way, &what);
+            self.item_differs(&way, "memory", &what);
         }
     }
 
@@ -211,11 +246,11 @@ impl Compared<'_, '_> {
         let (said, is) = (published(written), published(running));
         for port in is.difference(&said) {
             let what = format!("publishes {port}, and the files do not say so");
-            self.differs(&["ports"], &what);
+            self.item_differs(&["ports"], port, &what);
         }
         for port in said.difference(&is) {
             let what = format!("does not publish {port}, as the files say");
-            self.differs(&["ports"], &what);
+            self.item_differs(&["ports"], port, &what);
         }
     }
 
@@ -235,7 +270,7 @@ impl Compared<'_, '_> {
         let (said, is) = (names(self.written, written), names(self.live, running));
         for network in is.keys().filter(|network| !said.contains_key(*network)) {
             let what = format!("is on the network {network}, and the files do not say so");
-            self.differs(&["networks"], &what);
+            self.item_differs(&["networks"], network, &what);
         }
         for (network, aliases) in &said {
             let what = match is.get(network) {
@@ -243,7 +278,7 @@ impl Compared<'_, '_> {
                 Some(_) => format!("has other aliases on {network} than the files say"),
                 None => format!("is not on the network {network}, as the files say"),
             };
-            self.differs(&["networks"], &what);
+            self.item_differs(&["networks"], network, &what);
         }
     }
 
@@ -281,7 +316,7 @@ impl Compared<'_, '_> {
             } else {
                 format!("does not mount {mount}, as the files say")
             };
-            self.differs(&["volumes"], &what);
+            self.item_differs(&["volumes"], &mount, &what);
         }
     }
 }

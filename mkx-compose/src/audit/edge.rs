@@ -1,10 +1,10 @@
 //! EB's edge, where its containers' labels configure it: closed, not indexed, quoted right.
 
+use mkx_contract::record::finding::{Finding, Rule as _};
 use mkx_contract::record::site::Access;
 
 use super::{Pair, Side};
-use crate::finding::Finding;
-use crate::rules::broken;
+use crate::rules::Rule;
 
 /// All of them.
 pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
@@ -33,14 +33,11 @@ fn closed(pair: &Pair<'_>) -> Vec<Finding> {
                 .filter(|(label, _)| label.starts_with(key.as_str()))
                 .any(|(label, value)| plain(label).contains(word) || plain(value).contains(word))
         };
-        let place = || vec![side.place(&["services", name, "labels", key])];
+        let place = || side.place(&["services", name, "labels", key]);
         let wants_password = matches!(side.environment.access, Access::BasicAuth { .. });
         if wants_password && !of_site("basicauth") {
-            findings.push(broken(
-                "edge-auth",
-                format!("{domain} asks nobody for a password"),
-                place(),
-            ));
+            let message = format!("{domain} asks nobody for a password");
+            findings.push(Rule::EdgeAuth.finding(domain, message).at(place()));
         }
         let hidden = service.labels.iter().any(|(label, value)| {
             let (label, value) = (plain(label), value.to_ascii_lowercase());
@@ -48,11 +45,8 @@ fn closed(pair: &Pair<'_>) -> Vec<Finding> {
                 && value.contains("noindex")
         });
         if !hidden {
-            findings.push(broken(
-                "edge-noindex",
-                format!("{domain} does not say noindex"),
-                place(),
-            ));
+            let message = format!("{domain} does not say noindex");
+            findings.push(Rule::EdgeNoindex.finding(domain, message).at(place()));
         }
     }
     findings
@@ -64,14 +58,13 @@ fn hosts_of_both(pair: &Pair<'_>) -> Vec<Finding> {
     for (service, label, host) in served(&pair.eb) {
         for (other, other_label, other_host) in served(&pair.ea) {
             if host == other_host {
-                findings.push(broken(
-                    "edge-host",
-                    format!("both environments tell the edge that they serve {host}"),
-                    vec![
-                        pair.ea.place(&["services", other, "labels", other_label]),
-                        pair.eb.place(&["services", service, "labels", label]),
-                    ],
-                ));
+                let message = format!("both environments tell the edge that they serve {host}");
+                findings.push(
+                    Rule::EdgeHost
+                        .finding(host, message)
+                        .at(pair.ea.place(&["services", other, "labels", other_label]))
+                        .at(pair.eb.place(&["services", service, "labels", label])),
+                );
             }
         }
     }
@@ -132,14 +125,12 @@ fn quoting(side: &Side<'_>) -> Vec<Finding> {
             let quoted = (value.starts_with('"') && value.ends_with('"') && value.len() > 1)
                 || (value.starts_with('`') && value.ends_with('`') && value.len() > 1);
             if label.starts_with("caddy") && names_header && value.contains([' ', ';']) && !quoted {
-                findings.push(broken(
-                    "label-quoting",
-                    format!(
-                        "{label} of {name} of {} has spaces and no quotes",
-                        side.name
-                    ),
-                    vec![side.place(&["services", name, "labels", label])],
-                ));
+                let message = format!("{label} has spaces and no quotes");
+                findings.push(
+                    Rule::LabelQuoting
+                        .finding(label, message)
+                        .at(side.place(&["services", name, "labels", label])),
+                );
             }
         }
     }

@@ -1,10 +1,11 @@
 //! What can be reached from where it should not: published ports, the engine, the host, admin
 //! interfaces and data on the shared network.
 
+use mkx_contract::record::finding::{Finding, Rule as _};
+
 use super::{Pair, Side};
-use crate::finding::Finding;
 use crate::model::Service;
-use crate::rules::broken;
+use crate::rules::Rule;
 
 /// Words in images and commands of servers that hold data.
 const STORES: [&str; 10] = [
@@ -58,14 +59,12 @@ fn published(pair: &Pair<'_>, side: &Side<'_>) -> Vec<Finding> {
             let players = mqtt.is_some_and(|mqtt| published == mqtt.port.to_string());
             let edge = *name == pair.site.shared.edge.service && matches!(published, "80" | "443");
             if all && !players && !edge {
-                findings.push(broken(
-                    "published-port",
-                    format!(
-                        "{name} of {} publishes port {published} on all addresses",
-                        side.name
-                    ),
-                    vec![side.place_of_item(&["services", name, "ports"], published)],
-                ));
+                let message = format!("port {published} is published on all addresses");
+                findings.push(
+                    Rule::PublishedPort
+                        .finding(published, message)
+                        .at(side.place_of_item(&["services", name, "ports"], published)),
+                );
             }
         }
     }
@@ -82,20 +81,15 @@ fn on_shared_network(pair: &Pair<'_>, side: &Side<'_>) -> Vec<Finding> {
         if !on_shared {
             continue;
         }
-        let place = || vec![side.place(&["services", name, "networks"])];
-        if mentions(service, &STORES) {
-            findings.push(broken(
-                "store-on-shared-network",
-                format!("{name} of {} is on {}", side.name, pair.site.shared.network),
-                place(),
-            ));
-        }
-        if mentions(service, &ADMINS) {
-            findings.push(broken(
-                "admin-interface",
-                format!("{name} of {} is on {}", side.name, pair.site.shared.network),
-                place(),
-            ));
+        let network = &pair.site.shared.network;
+        for (rule, words) in [
+            (Rule::StoreOnSharedNetwork, &STORES[..]),
+            (Rule::AdminInterface, &ADMINS[..]),
+        ] {
+            if mentions(service, words) {
+                let finding = rule.finding(name, format!("{name} is on {network}"));
+                findings.push(finding.at(side.place(&["services", name, "networks"])));
+            }
         }
         for (variable, value) in &service.environment {
             let value = value.as_deref().unwrap_or_default();
@@ -105,14 +99,14 @@ fn on_shared_network(pair: &Pair<'_>, side: &Side<'_>) -> Vec<Finding> {
                     .iter()
                     .any(|start| value.starts_with(start));
             if open {
-                findings.push(broken(
-                    "admin-interface",
-                    format!(
-                        "every container on {} reaches the admin interface of {name} of {}",
-                        pair.site.shared.network, side.name
-                    ),
-                    vec![side.place(&["services", name, "environment", variable])],
-                ));
+                let message =
+                    format!("every container on {network} reaches the admin interface of {name}");
+                findings.push(Rule::AdminInterface.finding(name, message).at(side.place(&[
+                    "services",
+                    name,
+                    "environment",
+                    variable,
+                ])));
             }
         }
     }
@@ -138,11 +132,12 @@ fn host_access(side: &Side<'_>) -> Vec<Finding> {
                 .as_deref()
                 .is_some_and(|path| path.ends_with("/docker.sock"))
             {
-                findings.push(broken(
-                    "docker-socket",
-                    format!("{name} of {} holds the engine's socket", side.name),
-                    vec![side.place_of_item(&["services", name, "volumes"], "docker.sock")],
-                ));
+                let message = format!("{name} of eb holds the engine's socket");
+                findings.push(
+                    Rule::DockerSocket
+                        .finding(name, message)
+                        .at(side.place_of_item(&["services", name, "volumes"], "docker.sock")),
+                );
             }
         }
         let host = |mode: &Option<String>| mode.as_deref() == Some("host");
@@ -153,14 +148,12 @@ fn host_access(side: &Side<'_>) -> Vec<Finding> {
             ("ipc", host(&service.ipc)),
         ] {
             if given {
-                findings.push(broken(
-                    "host-access",
-                    format!(
-                        "{name} of {} is not confined to its container: {key}",
-                        side.name
-                    ),
-                    vec![side.place(&["services", name, key])],
-                ));
+                let message = format!("{name} of eb is not confined to its container");
+                findings.push(
+                    Rule::HostAccess
+                        .finding(name, message)
+                        .at(side.place(&["services", name, key])),
+                );
             }
         }
     }

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
+use mkx_contract::record::finding::{Evidence, Finding, Rule as _};
+
 use super::Pair;
-use crate::finding::Finding;
 use crate::names;
-use crate::rules::broken;
+use crate::rules::Rule;
 
 /// All of them.
 pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
@@ -25,15 +26,9 @@ fn env_files(pair: &Pair<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, file) in pair.eb.values.files.iter().enumerate() {
         if foreign(file) {
-            let mut place = pair.eb.place(&[]);
-            place.file = Some(file.clone());
-            place.line = None;
-            place.what = format!("environments.eb.env_files.{index}");
-            findings.push(broken(
-                "env-file",
-                format!("{} is production's", file.display()),
-                vec![place],
-            ));
+            let place = Evidence::file(pair.eb.name, file, None);
+            let what = format!("environments.eb.env_files.{index}");
+            findings.push(env_file(&file.display().to_string()).at(place.what(what)));
         }
     }
     let services = pair.eb.unfilled["services"].as_object();
@@ -44,18 +39,17 @@ fn env_files(pair: &Pair<'_>) -> Vec<Finding> {
             };
             if foreign(Path::new(path)) {
                 let name = Path::new(path).file_name().unwrap_or_default();
-                findings.push(broken(
-                    "env-file",
-                    format!("{service} of eb reads {path}, which is production's"),
-                    vec![pair.eb.place_of_item(
-                        &["services", service, "env_file"],
-                        &name.to_string_lossy(),
-                    )],
-                ));
+                let way = ["services", service, "env_file"];
+                let place = pair.eb.place_of_item(&way, &name.to_string_lossy());
+                findings.push(env_file(path).at(place));
             }
         }
     }
     findings
+}
+
+fn env_file(path: &str) -> Finding {
+    Rule::EnvFile.finding(path, format!("eb is given {path}, which is production's"))
 }
 
 /// An image of EB's that is built from EA's checkout.
@@ -65,16 +59,14 @@ fn foreign_paths(pair: &Pair<'_>) -> Vec<Finding> {
         .model
         .services
         .iter()
-        .filter(|(_, service)| {
-            let build = service.build.as_ref();
-            build.is_some_and(|build| Path::new(&build.context).starts_with(directory))
-        })
-        .map(|(name, _)| {
-            broken(
-                "foreign-build",
-                format!("{name} of eb is built from production's checkout"),
-                vec![pair.eb.place(&["services", name, "build"])],
-            )
+        .filter_map(|(name, service)| {
+            let context = &service.build.as_ref()?.context;
+            let message = format!("eb is built from {context}, which is production's");
+            Path::new(context).starts_with(directory).then(|| {
+                Rule::ForeignBuild
+                    .finding(context, message)
+                    .at(pair.eb.place(&["services", name, "build"]))
+            })
         })
         .collect()
 }
@@ -90,18 +82,16 @@ fn defaults(pair: &Pair<'_>) -> Vec<Finding> {
                     let Some(name) = names::first_name_of(pair.site, other, default) else {
                         continue;
                     };
-                    let mut place = side.place(&[]);
-                    place.file = Some(path.clone());
-                    place.line = Some(index as u64 + 1);
-                    place.what = variable.to_owned();
-                    findings.push(broken(
-                        "default-names-other",
-                        format!(
-                            "{variable} falls back to {name} in {}, which is {other}'s",
-                            side.name
-                        ),
-                        vec![place],
-                    ));
+                    let message = format!(
+                        "{variable} falls back to {name} in {}, which is {other}'s",
+                        side.name
+                    );
+                    let place = Evidence::file(side.name, path, Some(index as u64 + 1));
+                    findings.push(
+                        Rule::DefaultNamesOther
+                            .finding(variable, message)
+                            .at(place.what(variable)),
+                    );
                 }
             }
         }

@@ -1,15 +1,61 @@
 //! `docker inspect` in the form that Docker Compose resolves files to, with real paths.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
+use super::Side;
 use crate::model::{Attachment, Limits, Model, Mount, Port, Resource, Service};
 
+/// An environment as it runs.
+pub fn running<'a>(
+    written: &Side<'a>,
+    containers: &[Value],
+    names: &BTreeMap<String, String>,
+) -> Side<'a> {
+    let mut model = model(&written.environment.project, containers);
+    for service in model.services.values_mut() {
+        for mode in [
+            &mut service.network_mode,
+            &mut service.pid,
+            &mut service.ipc,
+        ] {
+            let joined = mode
+                .as_deref()
+                .and_then(|mode| mode.strip_prefix("container:"));
+            if let Some(name) = joined.and_then(|id| names.get(id)) {
+                *mode = Some(format!("container:{name}"));
+            }
+        }
+    }
+    Side {
+        name: written.name,
+        environment: written.environment,
+        model,
+        unfilled: json!({}),
+        values: written.values.clone(),
+        documents: Vec::new(),
+        active: None,
+    }
+}
+
+/// The engine notes joined containers by id.
+pub fn names_by_id<'a>(
+    containers: impl IntoIterator<Item = &'a Value>,
+) -> BTreeMap<String, String> {
+    containers
+        .into_iter()
+        .filter_map(|container| {
+            let name = container["Name"].as_str()?.trim_start_matches('/');
+            Some((container["Id"].as_str()?.to_owned(), name.to_owned()))
+        })
+        .collect()
+}
+
 /// What `docker inspect` says, in the form that Docker Compose resolves files to.
-pub fn model(project: &str, containers: &[Value]) -> Model {
+fn model(project: &str, containers: &[Value]) -> Model {
     let mut model = Model {
         name: project.to_owned(),
         services: IndexMap::new(),

@@ -11,22 +11,22 @@ mod edge;
 mod exposure;
 mod given;
 mod inspect;
-pub mod live;
+mod live;
 mod mounted;
 mod resources;
-pub mod sarif;
 mod secrets;
 mod side;
 mod text;
 
+use mkx_contract::record::finding::{Finding, Findings, Rule as _};
 use mkx_contract::tool::compose::Compose;
-use mkx_contract::{Failure, Record, Result, Site};
+use mkx_contract::{EnvironmentName, Failure, Record, Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::env::check as env_check;
-use crate::finding::{Finding, Severity};
-pub use side::Side;
+use crate::rules::{LIVE, REACHING_IN, Rule};
+use side::Side;
 
 /// The answer of `audit`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,46 +35,65 @@ pub struct Audit {
     pub live: bool,
     /// How many rules were applied.
     pub rules: u64,
-    /// How many findings are errors.
+    /// How many findings are errors that the site does not live with.
     pub errors: u64,
-    /// How many findings are warnings.
+    /// How many findings are warnings that the site does not live with.
     pub warnings: u64,
+    /// How many findings the site lives with.
+    pub accepted: u64,
     /// What was found, errors first.
-    pub findings: Vec<Finding>,
-    /// True where no finding is an error.
+    pub findings: Findings,
+    /// What could not be looked at.
+    pub unseen: Vec<String>,
+    /// True without an error that the site does not live with.
     pub ok: bool,
 }
 
 impl Record for Audit {
-    const RECORD: &'static str = "mkx.compose.audit/1";
+    const RECORD: &'static str = "mkx.compose.audit/2";
 }
 
 impl Audit {
-    /// Counts and sorts.
-    pub fn of(mut findings: Vec<Finding>, live: bool) -> Audit {
-        findings.sort_by(|a, b| (a.severity, &a.rule).cmp(&(b.severity, &b.rule)));
-        findings.dedup();
-        let errors = count(&findings, Severity::Error);
-        Audit {
-            live,
-            rules: crate::rules::RULES.len() as u64,
-            errors,
-            warnings: count(&findings, Severity::Warning),
-            findings,
-            ok: errors == 0,
+    /// Applies the rules, with `live` to what runs too.
+    ///
+    /// # Errors
+    /// As [`on_files`], exit 4 where the engine can not be reached.
+    pub fn of(site: &Site, live: bool) -> Result<Audit> {
+        let OnFiles {
+            mut found,
+            mut unseen,
+            pair,
+        } = on_files(site, &Compose::find()?)?;
+        let mut applied: Vec<Rule> = Rule::ALL.to_vec();
+        match &pair {
+            Some(pair) if live => found.extend(live::rules(pair, &mut unseen)?),
+            Some(_) => applied.retain(|rule| !LIVE.contains(rule)),
+            None => applied.retain(|rule| *rule == Rule::LabelDollar),
         }
+        let findings = Findings::gather(found, &site.accepted, &applied);
+        Ok(Audit {
+            live,
+            rules: applied.len() as u64,
+            errors: findings.errors(),
+            warnings: findings.warnings(),
+            accepted: findings.accepted(),
+            ok: findings.ok() && pair.is_some(),
+            findings,
+            unseen,
+        })
     }
 }
 
-fn count(findings: &[Finding], severity: Severity) -> u64 {
-    findings
-        .iter()
-        .filter(|finding| finding.severity == severity)
-        .count() as u64
+/// What the files show.
+struct OnFiles<'a> {
+    found: Vec<Finding>,
+    unseen: Vec<String>,
+    /// None where Docker Compose refuses the files, for what was found.
+    pair: Option<Pair<'a>>,
 }
 
 /// Both environments, read and resolved.
-pub struct Pair<'a> {
+struct Pair<'a> {
     /// The site.
     pub site: &'a Site,
     /// Production.
@@ -83,28 +102,20 @@ pub struct Pair<'a> {
     pub eb: Side<'a>,
 }
 
-/// Rules whose breach lets development reach into production the moment it starts.
-const REACHES_IN: [&str; 8] = [
-    "container-name",
-    "volume",
-    "shared-volume",
-    "bind-source",
-    "network-owner",
-    "image-name",
-    "points-at-other",
-    "env-file",
-];
-
 /// Passes where starting or building development can not touch what is production's.
 ///
 /// # Errors
-/// Exit 5 with the first finding, exit 3 where the files can not be resolved.
+/// Exit 5 with the first finding that the site does not live with, exit 3 where the files can not
+/// be resolved.
 pub fn check_development_starts_apart(site: &Site, compose: &Compose) -> Result<()> {
-    let (findings, _) = on_files(site, compose)?;
+    let found = on_files(site, compose)?.found;
+    let findings = Findings::gather(found, &site.accepted, &REACHING_IN);
+    let reaches = |one: &&Finding| REACHING_IN.iter().any(|rule| rule.id() == one.rule);
     let eb = &site.environments.eb.project;
     match findings
         .iter()
-        .find(|one| REACHES_IN.contains(&one.rule.as_str()))
+        .filter(reaches)
+        .find(|one| one.is_open_error())
     {
         None => Ok(()),
         Some(finding) => Err(
@@ -118,51 +129,52 @@ pub fn check_development_starts_apart(site: &Site, compose: &Compose) -> Result<
 ///
 /// # Errors
 /// Exit 3 where a file can not be read or resolved and no rule says why.
-pub fn on_files<'a>(site: &'a Site, compose: &Compose) -> Result<(Vec<Finding>, Option<Pair<'a>>)> {
-    let mut findings = text::before_resolution(site)?;
+fn on_files<'a>(site: &'a Site, compose: &Compose) -> Result<OnFiles<'a>> {
+    let mut found = text::before_resolution(site)?;
     let (ea, eb) = std::thread::scope(|scope| {
-        let ea = scope.spawn(|| Side::read(site, &site.environments.ea, compose));
-        let eb = Side::read(site, &site.environments.eb, compose);
+        let ea = scope.spawn(|| Side::read(site, EnvironmentName::Ea, compose));
+        let eb = Side::read(site, EnvironmentName::Eb, compose);
         (ea.join().expect("reading does not panic"), eb)
     });
-    let read = ea.and_then(|ea| Ok((ea, eb?)));
-    let pair = match read {
-        Ok((ea, eb)) => Pair { site, ea, eb },
-        Err(_) if findings.iter().any(|one| one.severity == Severity::Error) => {
-            return Ok((findings, None));
+    let mut unseen = Vec::new();
+    let pair = match ea.and_then(|ea| Ok((ea, eb?))) {
+        Ok((ea, eb)) => Some(Pair { site, ea, eb }),
+        Err(failure) if !found.is_empty() => {
+            unseen.push(format!("what the files mean: {failure}"));
+            None
         }
         Err(failure) => return Err(failure),
     };
-    findings.extend(on_pair(&pair));
-    Ok((findings, Some(pair)))
+    found.extend(pair.iter().flat_map(|pair| on_pair(pair, &mut unseen)));
+    Ok(OnFiles {
+        found,
+        unseen,
+        pair,
+    })
 }
 
-fn on_pair(pair: &Pair<'_>) -> Vec<Finding> {
+fn on_pair(pair: &Pair<'_>, unseen: &mut Vec<String>) -> Vec<Finding> {
     let mut findings = env_check::check(pair.site, &pair.ea.values, &pair.eb.values);
-    for rules in [
+    findings.extend(on_models(pair));
+    findings.extend(resources::tags(&pair.ea));
+    findings.extend(resources::tags(&pair.eb));
+    findings.extend(given::rules(pair));
+    findings.extend(text::rules(pair, unseen));
+    findings
+}
+
+/// The rules that look at models alone: they hold for what runs too.
+fn on_models(pair: &Pair<'_>) -> Vec<Finding> {
+    [
         ambiguous::rules,
         collide::rules,
         cross::rules,
         edge::rules,
         exposure::rules,
-        given::rules,
         resources::rules,
         secrets::rules,
-        text::rules,
-    ] {
-        findings.extend(rules(pair));
-    }
-    findings
-}
-
-/// The rules that look at models alone, for running containers.
-fn on_models(pair: &Pair<'_>) -> Vec<Finding> {
-    let mut findings = collide::rules(pair);
-    findings.extend(ambiguous::rules(pair));
-    findings.extend(cross::rules(pair));
-    findings.extend(secrets::rules(pair));
-    findings.extend(edge::rules(pair));
-    findings.extend(exposure::rules(pair));
-    findings.extend(resources::of_models(pair));
-    findings
+    ]
+    .into_iter()
+    .flat_map(|rules| rules(pair))
+    .collect()
 }

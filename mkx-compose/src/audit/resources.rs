@@ -1,22 +1,14 @@
 //! Limits, and servers whose own configuration does not fit them.
 
+use mkx_contract::record::finding::{Finding, Rule as _};
+
 use super::{Pair, Side};
-use crate::finding::Finding;
 use crate::limits;
 use crate::model::Service;
-use crate::rules::broken;
+use crate::rules::Rule;
 
-/// All of them.
+/// Those that hold for files and for what runs.
 pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
-    let mut findings = of_models(pair);
-    for side in [&pair.ea, &pair.eb] {
-        findings.extend(tags(side));
-    }
-    findings
-}
-
-/// Those that need only what runs.
-pub fn of_models(pair: &Pair<'_>) -> Vec<Finding> {
     let mut findings = shares(pair);
     for side in [&pair.ea, &pair.eb] {
         findings.extend(appetites(side));
@@ -35,11 +27,11 @@ fn shares(pair: &Pair<'_>) -> Vec<Finding> {
             (None, _) => "processors",
             (_, None) => "memory",
         };
-        findings.push(broken(
-            "no-limits",
-            format!("{name} of eb has no limit of {missing}"),
-            vec![side.place(&["services", name, "deploy", "resources", "limits"])],
-        ));
+        findings.push(
+            Rule::NoLimits
+                .finding(name, format!("{name} of eb has no limit of {missing}"))
+                .at(side.place(&["services", name, "deploy", "resources", "limits"])),
+        );
     }
     findings.extend(over_share(pair));
     findings
@@ -65,15 +57,16 @@ fn over_share(pair: &Pair<'_>) -> Option<Finding> {
     } else {
         return None;
     };
-    Some(broken(
-        "over-share",
-        format!(
-            "eb may take {sum_cpus:.2} processors and {} MiB; its share is {cpus:.2} and {} MiB",
-            sum_memory >> 20,
-            memory >> 20
-        ),
-        vec![side.place(&["services", most.0, "deploy", "resources", "limits"])],
-    ))
+    let message = format!(
+        "eb may take {sum_cpus:.2} processors and {} MiB; its share is {cpus:.2} and {} MiB",
+        sum_memory >> 20,
+        memory >> 20
+    );
+    Some(
+        Rule::OverShare
+            .finding(&side.environment.project, message)
+            .at(side.place(&["services", most.0, "deploy", "resources", "limits"])),
+    )
 }
 
 /// What a process is told to take, beside what its container may.
@@ -103,16 +96,17 @@ fn appetites(side: &Side<'_>) -> Vec<Finding> {
         if let Some((what, wanted)) = appetite(&text)
             && wanted > limit
         {
-            findings.push(broken(
-                "memory-mismatch",
-                format!(
-                    "{name} of {} may take {} MiB, and {what} tells it to take {} MiB",
-                    side.name,
-                    limit >> 20,
-                    wanted >> 20
-                ),
-                vec![side.place(&["services", name, "command"])],
-            ));
+            let container = side.model.container_name(name);
+            let message = format!(
+                "{container} may take {} MiB, and {what} tells it to take {} MiB",
+                limit >> 20,
+                wanted >> 20
+            );
+            findings.push(
+                Rule::MemoryMismatch
+                    .finding(container, message)
+                    .at(side.place(&["services", name, "command"])),
+            );
         }
     }
     findings
@@ -182,24 +176,19 @@ fn queues(side: &Side<'_>) -> Vec<Finding> {
             Some((name, variable))
         });
         if let Some((name, variable)) = user {
-            findings.push(broken(
-                "evicting-queue",
-                format!(
-                    "{variable} of {name} of {} queues jobs on {store}, which evicts",
-                    side.name
-                ),
-                vec![
-                    side.place(&["services", store, "command"]),
-                    side.place(&["services", name, "environment", variable]),
-                ],
-            ));
+            findings.push(
+                Rule::EvictingQueue
+                    .finding(store, format!("jobs are queued on {store}, which evicts"))
+                    .at(side.place(&["services", store, "command"]))
+                    .at(side.place(&["services", name, "environment", variable])),
+            );
         }
     }
     findings
 }
 
 /// Images that mean something else tomorrow.
-fn tags(side: &Side<'_>) -> Vec<Finding> {
+pub fn tags(side: &Side<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, service) in &side.model.services {
         let (Some(image), None) = (&service.image, &service.build) else {
@@ -211,14 +200,11 @@ fn tags(side: &Side<'_>) -> Vec<Finding> {
             "", "latest", "edge", "main", "master", "nightly", "stable", "dev",
         ];
         if !image.contains('@') && moves.contains(&tag) {
-            findings.push(broken(
-                "mutable-tag",
-                format!(
-                    "{name} of {} runs {image}, which changes under it",
-                    side.name
-                ),
-                vec![side.place(&["services", name, "image"])],
-            ));
+            findings.push(
+                Rule::MutableTag
+                    .finding(image, format!("the tag of {image} moves"))
+                    .at(side.place(&["services", name, "image"])),
+            );
         }
     }
     findings

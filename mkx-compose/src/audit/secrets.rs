@@ -1,16 +1,14 @@
-//! Secrets of production's that development's containers hold, compared by keyed digest.
+//! Secrets of production's that development's containers hold.
 
 use std::collections::BTreeMap;
 
-use hmac::{Hmac, KeyInit, Mac};
 use mkx_contract::EnvironmentName;
-use mkx_contract::record::site::Rule;
-use sha2::Sha256;
+use mkx_contract::record::finding::{Finding, Rule as _};
+use mkx_contract::record::site::Rule as Relation;
 
 use super::{Pair, side::environments};
-use crate::finding::Finding;
 use crate::render;
-use crate::rules::broken;
+use crate::rules::Rule;
 
 /// A shorter secret would be found by chance.
 const SHORTEST_SECRET: usize = 8;
@@ -20,26 +18,22 @@ pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
     let is_secret = render::secrecy(pair.site);
     let is_common = |name: &str| {
         let variable = pair.site.variables.get(name);
-        variable.is_some_and(|variable| variable.rule != Rule::Differ)
+        variable.is_some_and(|variable| variable.rule != Relation::Differ)
     };
-    let digest = Digest::new();
-    let mut secrets: BTreeMap<[u8; 32], (&str, Option<&str>)> = BTreeMap::new();
+    let mut secrets: BTreeMap<&str, (&str, Option<&str>)> = BTreeMap::new();
     for (name, variable) in &pair.ea.values.variables {
         if is_secret(name) && !is_common(name) {
-            secrets.insert(digest.of(variable.value.expose()), (name, None));
+            secrets.insert(variable.value.expose(), (name, None));
         }
     }
     for (service, name, value) in environments(&pair.ea) {
         if is_secret(name) && !is_common(name) {
-            secrets
-                .entry(digest.of(value))
-                .or_insert((name, Some(service)));
+            secrets.entry(value).or_insert((name, Some(service)));
         }
     }
     let mut findings = Vec::new();
     for (service, name, value) in environments(&pair.eb) {
-        let found = parts(value).find_map(|part| secrets.get(&digest.of(part)));
-        let Some((theirs, holder)) = found else {
+        let Some((theirs, holder)) = parts(value).find_map(|part| secrets.get(part)) else {
             continue;
         };
         if is_common(name) {
@@ -49,14 +43,12 @@ pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
             Some(service) => pair.ea.place(&["services", service, "environment", theirs]),
             None => crate::env::check::place(EnvironmentName::Ea, &pair.ea.values, theirs),
         };
-        findings.push(broken(
-            "secret-value",
-            format!("{service} of eb is given production's {theirs} as {name}"),
-            vec![
-                other,
-                pair.eb.place(&["services", service, "environment", name]),
-            ],
-        ));
+        findings.push(
+            Rule::SecretValue
+                .finding(*theirs, format!("eb is given production's {theirs}"))
+                .at(other)
+                .at(pair.eb.place(&["services", service, "environment", name])),
+        );
     }
     findings
 }
@@ -66,22 +58,4 @@ fn parts(value: &str) -> impl Iterator<Item = &str> {
     std::iter::once(value)
         .chain(value.split([':', '@', '/', '?', '&', '=', ',', ';', ' ']))
         .filter(|part| part.len() >= SHORTEST_SECRET)
-}
-
-/// Secrets are compared by digests under a key that nobody keeps.
-struct Digest(Hmac<Sha256>);
-
-impl Digest {
-    fn new() -> Digest {
-        let mut key = [0; 32];
-        // Without random bytes the digests are still equal where the secrets are.
-        let _ = getrandom::fill(&mut key);
-        Digest(Hmac::new_from_slice(&key).expect("HMAC takes a key of any length"))
-    }
-
-    fn of(&self, value: &str) -> [u8; 32] {
-        let mut mac = self.0.clone();
-        mac.update(value.as_bytes());
-        mac.finalize().into_bytes().into()
-    }
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use mkx_contract::record::finding::Evidence;
 use mkx_contract::tool::compose::{Compose, Fill, Profiles};
 use mkx_contract::{Environment, EnvironmentName, Failure, Result, Site};
 use serde_json::Value;
 
 use crate::docker;
 use crate::env::Values;
-use crate::finding::Evidence;
 use crate::model::Model;
 use crate::yaml::{Document, Kind, Node};
 
@@ -33,12 +33,8 @@ pub struct Side<'a> {
 
 impl<'a> Side<'a> {
     /// Reads and resolves.
-    pub fn read(site: &Site, environment: &'a Environment, compose: &Compose) -> Result<Side<'a>> {
-        let name = if std::ptr::eq(environment, &site.environments.ea) {
-            EnvironmentName::Ea
-        } else {
-            EnvironmentName::Eb
-        };
+    pub fn read(site: &'a Site, name: EnvironmentName, compose: &Compose) -> Result<Side<'a>> {
+        let environment = site.environment(name);
         let model = Model::parse(compose.config(environment, Fill::Variables, Profiles::All)?)?;
         let optional = model.services.values().any(|one| !one.profiles.is_empty());
         let active = if optional {
@@ -147,26 +143,15 @@ impl<'a> Side<'a> {
             }
             _ => None,
         };
-        let (file, line) = match place {
-            Some((path, line)) => (Some(path), Some(line)),
-            None => (None, None),
-        };
+        let (file, line) = place.unzip();
         Evidence {
-            environment: self.name,
+            environment: Some(self.name),
             file,
             line,
             container,
             what,
+            ..Evidence::default()
         }
-    }
-
-    /// The text of a service's member before variables are filled in.
-    pub fn written(&self, service: &str, way: &[&str]) -> Option<&str> {
-        let mut value = &self.unfilled["services"][service];
-        for name in way {
-            value = value.get(name)?;
-        }
-        value.as_str()
     }
 }
 

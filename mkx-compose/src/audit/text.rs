@@ -1,13 +1,14 @@
 //! What only the text of compose files, env files, Makefiles and scripts shows.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use mkx_contract::record::finding::{Evidence, Finding, Rule as _};
 use mkx_contract::{Environment, EnvironmentName, Result, Site};
 
-use super::{Pair, side};
-use crate::finding::{Evidence, Finding};
+use super::{Pair, Side, side};
 use crate::render::{references, secrecy};
-use crate::rules::broken;
+use crate::rules::Rule;
 use crate::yaml::{Document, Node};
 
 /// Those that must be told before Docker Compose is asked, since it may refuse the files.
@@ -21,8 +22,8 @@ pub fn before_resolution(site: &Site) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// All others.
-pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
+/// All others; `unseen` grows by what can not be read.
+pub fn rules(pair: &Pair<'_>, unseen: &mut Vec<String>) -> Vec<Finding> {
     let is_secret = secrecy(pair.site);
     let mut findings = Vec::new();
     for side in [&pair.ea, &pair.eb] {
@@ -32,18 +33,16 @@ pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
             findings.extend(literal_secrets(side.name, path, document, &is_secret));
         }
         if side.values.get("COMPOSE_PROJECT_NAME") == Some(others.project.as_str()) {
-            findings.push(broken(
-                "project-name",
-                format!("an env file of {} names the other's project", side.name),
-                vec![crate::env::check::place(
-                    side.name,
-                    &side.values,
-                    "COMPOSE_PROJECT_NAME",
-                )],
-            ));
+            let message = format!("an env file of {} names the other's project", side.name);
+            let name = "COMPOSE_PROJECT_NAME";
+            findings.push(
+                Rule::ProjectName
+                    .finding(&others.project, message)
+                    .at(crate::env::check::place(side.name, &side.values, name)),
+            );
         }
         findings.extend(unset(pair, side));
-        findings.extend(working_directory(pair.site, side.name, side.environment));
+        findings.extend(working_directory(pair.site, side, unseen));
     }
     findings
 }
@@ -56,13 +55,7 @@ fn sides(site: &Site) -> [(EnvironmentName, &Environment); 2] {
 }
 
 fn at(environment: EnvironmentName, file: &Path, line: u64, what: &str) -> Evidence {
-    Evidence {
-        environment,
-        file: Some(file.to_path_buf()),
-        line: Some(line),
-        container: None,
-        what: what.to_owned(),
-    }
+    Evidence::file(environment, file, Some(line)).what(what)
 }
 
 /// Every service and one of its mappings.
@@ -84,24 +77,23 @@ fn members<'a>(document: &'a Document, member: &str) -> Vec<(&'a str, &'a Node)>
 fn single_dollars(name: EnvironmentName, path: &Path, document: &Document) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (service, labels) in members(document, "labels") {
-        let texts = labels
+        let mapped = labels
             .entries()
             .iter()
-            .map(|(_, value)| value)
-            .chain(labels.items());
-        for node in texts {
+            .map(|(key, value)| (Some(key), value));
+        let listed = labels.items().iter().map(|item| (None, item));
+        for (key, node) in mapped.chain(listed) {
             let text = document.resolve(node).scalar().unwrap_or_default();
             if has_single_dollars(text) {
-                findings.push(broken(
-                    "label-dollar",
-                    format!("a hash in a label of {service} of {name} has single dollar signs"),
-                    vec![at(
-                        name,
-                        path,
-                        node.line,
-                        &format!("services.{service}.labels"),
-                    )],
-                ));
+                let of_list = text.split('=').next().unwrap_or_default();
+                let label = key.and_then(Node::scalar).unwrap_or(of_list);
+                let message = format!("a hash in {label} has single dollar signs");
+                let what = format!("services.{service}.labels");
+                findings.push(
+                    Rule::LabelDollar
+                        .finding(label, message)
+                        .at(at(name, path, node.line, &what)),
+                );
             }
         }
     }
@@ -127,14 +119,13 @@ fn project_name(
     let (_, value) = document.member(&document.root, "name")?;
     let written = value.scalar().filter(|text| !text.contains('$'))?;
     (written != environment.project).then(|| {
-        broken(
-            "project-name",
-            format!(
-                "a compose file of {name} is named {written}, its project is {}",
-                environment.project
-            ),
-            vec![at(name, path, value.line, "name")],
-        )
+        let message = format!(
+            "a compose file of {name} is named {written}, its project is {}",
+            environment.project
+        );
+        Rule::ProjectName
+            .finding(written, message)
+            .at(at(name, path, value.line, "name"))
     })
 }
 
@@ -156,16 +147,12 @@ fn literal_secrets(
         });
         for (key, value, line) in mapped.chain(listed) {
             if is_secret(key) && !value.is_empty() && !value.contains('$') {
-                findings.push(broken(
-                    "literal-secret",
-                    format!("{key} of {service} of {name} is written in the compose file"),
-                    vec![at(
-                        name,
-                        path,
-                        line,
-                        &format!("services.{service}.environment.{key}"),
-                    )],
-                ));
+                let what = format!("services.{service}.environment.{key}");
+                findings.push(
+                    Rule::LiteralSecret
+                        .finding(key, format!("{key} is written in a compose file"))
+                        .at(at(name, path, line, &what)),
+                );
             }
         }
     }
@@ -173,7 +160,7 @@ fn literal_secrets(
 }
 
 /// A variable that nothing sets, and that has no default: Docker Compose takes it for empty.
-fn unset(pair: &Pair<'_>, side: &super::Side<'_>) -> Vec<Finding> {
+fn unset(pair: &Pair<'_>, side: &Side<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, document) in &side.documents {
         for (index, line) in document.text.lines().enumerate() {
@@ -196,11 +183,11 @@ fn unset(pair: &Pair<'_>, side: &super::Side<'_>) -> Vec<Finding> {
                     .get(name)
                     .is_some_and(|one| one.required);
                 if !has_default && !known && !required {
-                    findings.push(broken(
-                        "unset-variable",
-                        format!("no env file of {} sets {name}", side.name),
-                        vec![at(side.name, path, index as u64 + 1, name)],
-                    ));
+                    findings.push(
+                        Rule::UnsetVariable
+                            .finding(name, format!("no env file sets {name}"))
+                            .at(at(side.name, path, index as u64 + 1, name)),
+                    );
                 }
             }
         }
@@ -209,15 +196,18 @@ fn unset(pair: &Pair<'_>, side: &super::Side<'_>) -> Vec<Finding> {
 }
 
 /// Makefiles and scripts that choose the environment by the directory they are run in.
-fn working_directory(
-    site: &Site,
-    name: EnvironmentName,
-    environment: &Environment,
-) -> Vec<Finding> {
+fn working_directory(site: &Site, side: &Side<'_>, unseen: &mut Vec<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for path in programs(&environment.directory) {
-        let Ok(text) = std::fs::read_to_string(&path) else {
-            continue;
+    let directory = &side.environment.directory;
+    for path in programs(directory, unseen) {
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            // A program that is no text chooses nothing by its text.
+            Err(error) if error.kind() == ErrorKind::InvalidData => continue,
+            Err(error) => {
+                unseen.push(format!("{}: {error}", path.display()));
+                continue;
+            }
         };
         for (index, line) in text.lines().enumerate() {
             let asks = [
@@ -257,14 +247,14 @@ fn working_directory(
                 && (chooses && names || line.trim_start().starts_with("case "))
                 && !line.trim_start().starts_with('#')
             {
-                findings.push(broken(
-                    "working-directory",
-                    format!(
-                        "{} chooses the environment by the directory that it is run in",
-                        path.display()
-                    ),
-                    vec![at(name, &path, index as u64 + 1, "working directory")],
-                ));
+                let script = path.strip_prefix(directory).unwrap_or(&path).display();
+                let message =
+                    format!("{script} chooses the environment by the directory that it is run in");
+                findings.push(
+                    Rule::WorkingDirectory
+                        .finding(script.to_string(), message)
+                        .at(at(side.name, &path, index as u64 + 1, "working directory")),
+                );
             }
         }
     }
@@ -272,7 +262,7 @@ fn working_directory(
 }
 
 /// Makefiles and shell scripts of a checkout, not deep.
-fn programs(directory: &Path) -> Vec<PathBuf> {
+fn programs(directory: &Path, unseen: &mut Vec<String>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for folder in [
         "",
@@ -282,8 +272,15 @@ fn programs(directory: &Path) -> Vec<PathBuf> {
         "deploy/scripts",
         "bin",
     ] {
-        let Ok(entries) = std::fs::read_dir(directory.join(folder)) else {
-            continue;
+        let path = directory.join(folder);
+        let entries = match std::fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) => {
+                if error.kind() != ErrorKind::NotFound {
+                    unseen.push(format!("{}: {error}", path.display()));
+                }
+                continue;
+            }
         };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();

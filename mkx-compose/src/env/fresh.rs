@@ -5,7 +5,6 @@ use std::fmt::Write;
 
 use mkx_contract::record::site::{Rule, Variable, env_file};
 use mkx_contract::{Failure, Result, Site};
-use sha2::{Digest, Sha256};
 
 use super::check::PLACEHOLDER;
 use crate::{names, render};
@@ -127,7 +126,7 @@ fn random_text(length: usize) -> Result<String> {
         getrandom::fill(&mut bytes).map_err(|error| {
             Failure::peer(format!("cannot make a secret: no random bytes: {error}"))
         })?;
-        for byte in Sha256::digest(bytes) {
+        for byte in bytes {
             let _ = write!(text, "{byte:02x}");
         }
     }

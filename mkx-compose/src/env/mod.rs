@@ -7,4 +7,4 @@ pub mod diff;
 pub mod fresh;
 mod values;
 
-pub use values::{Values, Variable};
+pub use values::Values;

@@ -1,17 +1,18 @@
 //! The proof: production's result resolves to what the original resolves to, but for names that
 //! carry the project.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use mkx_contract::tool::compose::Compose;
 use mkx_contract::{Failure, Result};
 use serde_json::Value;
 
-use super::{Request, Work};
+use super::service::{DEVELOPMENTS_ENV_FILE, given_env_file};
+use super::{Request, Variable, Work};
 use crate::render::quoted;
 
-/// Resolves both results and holds production's against the original.
+/// Resolves both results and holds production's against the original. Nothing is written beside
+/// the file: Docker Compose reads the results from a folder of our own, as if they were there.
 ///
 /// # Errors
 /// Exit 3 with the first difference, or with Docker Compose's words.
@@ -23,27 +24,17 @@ pub fn prove(
     [base, production, development]: [&str; 3],
 ) -> Result<()> {
     let folder = request.file.parent().unwrap_or(Path::new("."));
+    let compose = compose.in_directory(folder);
+    let trial = Trial::new()?;
+    let base = trial.write("base.yml", base)?;
     let (ea, eb) = (&work.site.environments.ea, &work.site.environments.eb);
-    let base = beside(folder, base)?;
-    let production = beside(folder, production)?;
-    let development = beside(folder, development)?;
-    let variables = |is_ea: bool| -> String {
-        let values = work.variables.iter();
-        values
-            .map(|(name, one)| {
-                let value = if is_ea { &one.ea } else { &one.eb };
-                format!("{name}={}\n", quoted(value))
-            })
-            .collect()
-    };
-    let resolve = |project: &str, over: &Path, is_ea: bool| {
+    let resolve = |project: &str, over: &str, values: String| {
         let mut env_files = request.env_files.clone();
-        let own = beside(folder, &variables(is_ea))?;
-        env_files.push(own.path().to_path_buf());
-        let files = [base.path().to_path_buf(), over.to_path_buf()];
+        env_files.push(trial.write("own.env", &values)?);
+        let files = [base.clone(), trial.write("override.yml", over)?];
         compose.config_of_files(Some(project), &files, &env_files)
     };
-    let result = resolve(&ea.project, production.path(), true)?;
+    let result = resolve(&ea.project, production, values(work, |one| &one.ea))?;
     let mut own = normal(original, work);
     let mut new = normal(&result, work);
     if let Some((way, left, right)) = first_difference(&mut own, &mut new, "") {
@@ -54,33 +45,43 @@ pub fn prove(
         .hint("nothing was written; write this part so that it does not depend on its place, then split again"));
     }
     // Development's env file need not be there yet.
-    let dev_env = folder.join(".env.dev");
-    let made = !dev_env.exists();
-    if made {
-        let _ = std::fs::write(&dev_env, "");
+    let (mut development, mut values) = (development.to_owned(), values(work, |one| &one.eb));
+    if !folder.join(DEVELOPMENTS_ENV_FILE).exists() {
+        let empty = trial.write(DEVELOPMENTS_ENV_FILE, "")?;
+        let empty = empty.to_string_lossy();
+        development = development.replace(
+            &given_env_file(DEVELOPMENTS_ENV_FILE),
+            &given_env_file(&empty),
+        );
+        values = values.replace(&quoted(DEVELOPMENTS_ENV_FILE), &quoted(&empty));
     }
-    let developed = resolve(&eb.project, development.path(), false);
-    if made {
-        let _ = std::fs::remove_file(&dev_env);
-    }
-    developed.map(|_| ())
+    resolve(&eb.project, &development, values).map(|_| ())
 }
 
-fn beside(folder: &Path, text: &str) -> Result<tempfile::NamedTempFile> {
-    let cannot = |error: std::io::Error| {
-        Failure::peer(format!("cannot write into {}: {error}", folder.display()))
-    };
-    let folder: PathBuf = match folder.as_os_str().is_empty() {
-        true => PathBuf::from("."),
-        false => folder.to_path_buf(),
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(".mkx-split-")
-        .suffix(".yml")
-        .tempfile_in(folder)
-        .map_err(cannot)?;
-    file.write_all(text.as_bytes()).map_err(cannot)?;
-    Ok(file)
+/// What the split's variables are in one environment, as an env file.
+fn values<'a>(work: &'a Work<'_>, of: impl Fn(&'a Variable) -> &'a String) -> String {
+    let lines = work.variables.iter();
+    lines
+        .map(|(name, one)| format!("{name}={}\n", quoted(of(one))))
+        .collect()
+}
+
+/// A folder for what is only tried.
+struct Trial(tempfile::TempDir);
+
+impl Trial {
+    fn new() -> Result<Trial> {
+        let made = tempfile::Builder::new().prefix("mkx-split-").tempdir();
+        made.map(Trial)
+            .map_err(|error| Failure::peer(format!("cannot make a temporary folder: {error}")))
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, text)
+            .map_err(|error| Failure::peer(format!("cannot write {}: {error}", path.display())))?;
+        Ok(path)
+    }
 }
 
 /// A model without what may differ: names of the project, container names, who makes a volume or

@@ -24,13 +24,6 @@ impl Edits {
         }
     }
 
-    /// True where the place goes away.
-    pub fn covers(&self, at: usize) -> bool {
-        self.changes
-            .iter()
-            .any(|(range, text)| text.is_empty() && range.contains(&at))
-    }
-
     /// The changed text.
     pub fn apply(&self, text: &str) -> String {
         self.within(text, 0..text.len())

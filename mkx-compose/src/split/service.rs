@@ -5,6 +5,9 @@ use super::{Variable, Work, ports};
 use crate::names;
 use crate::yaml::{Kind, Node, contains};
 
+/// The env file that development's services are given instead of production's.
+pub const DEVELOPMENTS_ENV_FILE: &str = ".env.dev";
+
 /// Goes through all services.
 pub fn all(work: &mut Work<'_>) {
     let document = work.document;
@@ -30,10 +33,15 @@ pub fn all(work: &mut Work<'_>) {
         ports::develop(work, name);
         member(work, name, service, "env_file", env_file_in_place);
         if document.member(service, "env_file").is_some() {
-            work.develop(name, "env_file: [.env.dev]");
+            work.develop(name, &given_env_file(DEVELOPMENTS_ENV_FILE));
         }
     }
     networks(work);
+}
+
+/// Development's override's line for an env file.
+pub fn given_env_file(path: &str) -> String {
+    format!("env_file: [{path}]")
 }
 
 /// `name:` goes: each override has the project's own.
@@ -169,7 +177,7 @@ fn env_file_in_place(work: &mut Work<'_>, _: &str, value: &Node) {
             variable,
             Variable {
                 ea: path.to_owned(),
-                eb: ".env.dev".into(),
+                eb: DEVELOPMENTS_ENV_FILE.into(),
             },
         );
     }

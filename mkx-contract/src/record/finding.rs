@@ -345,6 +345,10 @@ impl Findings {
     /// the rules that were looked at: an entry for another one is not held to match.
     pub fn gather<R: Rule>(found: Vec<Finding>, accepted: &[Accepted], applied: &[R]) -> Findings {
         let mut findings = joined(found);
+        for finding in &mut findings {
+            // Production's places come first, also where several findings became one.
+            finding.evidence.sort_by_key(|place| place.environment);
+        }
         let today = TimeZone::UTC.to_datetime(Timestamp::now()).date();
         for entry in accepted {
             if !applied.iter().any(|rule| rule.id() == entry.rule) {

@@ -4,7 +4,7 @@
 //! shell has exported does not reach it, since it would win over the environment's env files.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use duct::Expression;
 use serde_json::Value;
@@ -17,6 +17,7 @@ use crate::{Environment, Failure, Result};
 #[derive(Debug, Clone)]
 pub struct Compose {
     command: Vec<String>,
+    directory: Option<PathBuf>,
 }
 
 /// Which of an environment's text Docker Compose fills in.
@@ -54,7 +55,10 @@ impl Compose {
             let major = version.trim_start_matches('v').split('.').next();
             if major.and_then(|major| major.parse::<u32>().ok()) >= Some(2) {
                 let command = command.iter().map(|&word| word.to_owned()).collect();
-                return Ok(Compose { command });
+                return Ok(Compose {
+                    command,
+                    directory: None,
+                });
             }
             found = Some(format!("{} {version}", command.join(" ")));
         }
@@ -67,6 +71,15 @@ impl Compose {
                 "install the plugin docker-compose-plugin (Docker's packages) or docker-compose 2 (Debian 13); `docker compose version` must work",
             ),
         )
+    }
+
+    /// The same, with relative paths taken from `directory` wherever the files are.
+    #[must_use]
+    pub fn in_directory(&self, directory: &Path) -> Compose {
+        Compose {
+            command: self.command.clone(),
+            directory: Some(directory.to_owned()),
+        }
     }
 
     /// The environment's model, resolved by Docker Compose. No daemon is needed.
@@ -177,7 +190,12 @@ impl Compose {
     }
 
     fn program(&self, arguments: &[OsString]) -> Expression {
-        scrubbed(&self.command, arguments)
+        let mut all: Vec<OsString> = Vec::new();
+        if let Some(directory) = &self.directory {
+            all.extend(["--project-directory".into(), directory.into()]);
+        }
+        all.extend_from_slice(arguments);
+        scrubbed(&self.command, &all)
     }
 
     fn name(&self) -> String {

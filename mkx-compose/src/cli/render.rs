@@ -5,10 +5,10 @@ use std::os::unix::fs::DirBuilderExt;
 use clap::{Args, ValueEnum};
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::compose::{Compose, Fill, Profiles};
-use mkx_contract::tool::output;
+use mkx_contract::tool::{output, replace};
 use mkx_contract::{Answer, EnvironmentName, Failure, Result};
 
-use crate::{emit, render, replace};
+use crate::{emit, render};
 
 /// `render`.
 #[derive(Debug, Args)]
@@ -60,7 +60,9 @@ impl Render {
                 })?;
         }
         for (path, text) in &rendered.secret_files {
-            replace::generate(path, text)?;
+            replace::file(path, text, replace::PRIVATE).map_err(|error| {
+                Failure::peer(format!("cannot write {}: {error}", path.display()))
+            })?;
         }
         let mut stdout = output::stdout();
         match self.format {

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::compose::Compose;
-use mkx_contract::tool::{output, voice};
-use mkx_contract::{Answer, Failure, Result};
+use mkx_contract::tool::replace::PUBLIC;
+use mkx_contract::tool::{output, step, voice};
+use mkx_contract::{Answer, EnvironmentName, Failure, Result};
+use serde_json::json;
 use similar::TextDiff;
 
 use crate::replace::{self, Files};
@@ -69,11 +71,15 @@ impl Split {
         for (path, text) in &parts.files {
             replace::check(path, text, self.force)?;
         }
-        let files = parts
-            .files
-            .iter()
-            .map(|(path, text)| replace::write(path, text, 0o644, self.force))
-            .collect::<Result<Vec<_>>>()?;
+        let turn = step::noted(&site.state_directory, "mkx-compose split")?;
+        let detail = json!({ "file": request.file });
+        let files = turn.run_plain(EnvironmentName::Ea, detail, || {
+            let written = parts
+                .files
+                .iter()
+                .map(|(path, text)| replace::write(path, text, PUBLIC, self.force));
+            written.collect::<Result<Vec<_>>>()
+        })?;
         output::stdout().document(&Files { files })?;
         Ok(Answer::Yes)
     }

@@ -3,10 +3,11 @@
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::compose::Compose;
-use mkx_contract::tool::output;
+use mkx_contract::tool::findings;
 use mkx_contract::{Answer, EnvironmentName, Result};
 
 use crate::audit::drift;
+use crate::rules::Rule;
 
 /// `drift`.
 #[derive(Debug, Args)]
@@ -20,11 +21,16 @@ every service runs and no other does. `audit --live` holds what runs against the
 pub struct Drift {
     /// The environment; none: both
     environment: Option<EnvironmentName>,
+    #[command(flatten)]
+    shown: findings::Arguments,
 }
 
 impl Drift {
     /// Compares; exit 1 where anything differs.
     pub fn run(&self, common: &Common) -> Result<Answer> {
+        if let Some(explained) = self.shown.explained::<Rule>() {
+            return explained;
+        }
         let site = common.site()?;
         let both = [EnvironmentName::Ea, EnvironmentName::Eb];
         let environments = match &self.environment {
@@ -32,7 +38,8 @@ impl Drift {
             None => &both[..],
         };
         let drift = drift::compare(&site, &Compose::find()?, environments)?;
-        output::stdout().document(&drift)?;
+        self.shown
+            .print::<Rule>(&drift, &drift.findings, &drift.unseen)?;
         Ok(Answer::from(drift.ok))
     }
 }

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mkx_contract::record::site::Host;
-use mkx_contract::tool::{output, voice};
-use mkx_contract::{Answer, Result};
+use mkx_contract::record::site::{self, Host};
+use mkx_contract::tool::replace::PUBLIC;
+use mkx_contract::tool::{output, step, voice};
+use mkx_contract::{Answer, EnvironmentName, Failure, Result};
+use serde_json::json;
 
 use crate::preset::Preset;
 use crate::replace::{self, Files};
@@ -39,12 +41,25 @@ impl Init {
         }
         let mut text = serde_json::to_string_pretty(&site).expect("JSON is writable");
         text.push('\n');
-        let file = replace::write(&self.output, &text, 0o644, self.force)?;
+        let turn = step::noted(&self.state_directory(&text)?, "mkx-compose init")?;
+        let detail = json!({ "file": self.output });
+        let file = turn.run_plain(EnvironmentName::Eb, detail, || {
+            replace::write(&self.output, &text, PUBLIC, self.force)
+        })?;
         voice::say(format!("wrote {}", self.output.display()));
         for step in self.preset.next_steps() {
             voice::say(step);
         }
         output::stdout().document(&Files { files: vec![file] })?;
         Ok(Answer::Yes)
+    }
+
+    /// Where the document's own journal is.
+    fn state_directory(&self, text: &str) -> Result<PathBuf> {
+        let name = self.output.display().to_string();
+        let path = std::path::absolute(&self.output)
+            .map_err(|error| Failure::input(format!("cannot resolve {name}: {error}")))?;
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        Ok(site::read(text, &name, folder)?.state_directory)
     }
 }

@@ -2,14 +2,12 @@
 //! project. Production's need `--confirm`.
 
 use std::ffi::OsString;
+use std::time::Instant;
 
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::compose::Compose;
-use mkx_contract::tool::confirm;
-use mkx_contract::tool::journal::Journal;
-use mkx_contract::tool::lock::SiteLock;
-use mkx_contract::tool::output;
+use mkx_contract::tool::{confirm, output, step};
 use mkx_contract::{Answer, EnvironmentName, Result, Site};
 use serde_json::json;
 
@@ -85,18 +83,15 @@ impl Target {
 
     fn guard(&self, verb: Verb, site: &Site, compose: &Compose) -> Result<()> {
         let environment = site.environment(self.environment);
-        match self.environment {
-            EnvironmentName::Ea => {
-                let doing = format!("{} {}", verb.doing(), environment.project);
-                confirm::production(&environment.domain, self.confirm.as_deref(), &doing)
-            }
-            EnvironmentName::Eb => {
-                change::check_development(site, &docker::model(compose, environment)?)?;
-                match verb {
-                    Verb::Up | Verb::Build => audit::check_development_starts_apart(site, compose),
-                    Verb::Down | Verb::Restart => Ok(()),
-                }
-            }
+        let doing = format!("{} {}", verb.doing(), environment.project);
+        confirm::change(site, self.environment, self.confirm.as_deref(), &doing)?;
+        if self.environment == EnvironmentName::Ea {
+            return Ok(());
+        }
+        change::check_development(site, &docker::model(compose, environment)?)?;
+        match verb {
+            Verb::Up | Verb::Build => audit::check_development_starts_apart(site, compose),
+            Verb::Down | Verb::Restart => Ok(()),
         }
     }
 
@@ -109,25 +104,18 @@ impl Target {
         arguments.extend_from_slice(&self.flags);
         arguments.extend(self.services.iter().map(OsString::from));
         let name = format!("mkx-compose {}", verb.name());
-        let _lock = SiteLock::take(&site.state_directory, &name)?;
+        let turn = step::lock(&site.state_directory, &name)?;
+        let started = Instant::now();
         let detail = json!({ "project": environment.project, "services": self.services });
-        let step =
-            Journal::at(&site.state_directory).begin(&name, self.environment, None, detail)?;
-        let done = compose.change(environment, &arguments);
-        let duration_ms = step.duration_ms();
-        match done {
-            Ok(()) => step.done(json!({}))?,
-            Err(failure) => {
-                step.failed(&failure)?;
-                return Err(failure);
-            }
-        }
+        turn.run_plain(self.environment, detail, || {
+            compose.change(environment, &arguments)
+        })?;
         Ok(Change {
             verb: verb.name().into(),
             environment: self.environment,
             project: environment.project.clone(),
             services: self.services.clone(),
-            duration_ms,
+            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
     }
 }

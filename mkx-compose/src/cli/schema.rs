@@ -1,5 +1,6 @@
 //! `mkx-compose schema`.
 
+use mkx_contract::record::finding::{Explanation, Finding};
 use mkx_contract::tool::output;
 use mkx_contract::tool::schema::Schemas;
 use mkx_contract::{Answer, Result, Site};
@@ -13,7 +14,6 @@ use crate::env::diff::EnvDiff;
 use crate::graph::Graph;
 use crate::limits::Limits;
 use crate::replace::Files;
-use crate::rules::Explanation;
 
 /// Prints the JSON Schema of every record that the tool reads or writes.
 pub fn run() -> Result<Answer> {
@@ -23,6 +23,7 @@ pub fn run() -> Result<Answer> {
         .writes::<Files>()
         .writes::<Audit>()
         .writes::<Drift>()
+        .writes::<Finding>()
         .writes::<Explanation>()
         .writes::<EnvCheck>()
         .writes::<EnvDiff>()

@@ -6,9 +6,8 @@ use std::io::IsTerminal;
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::compose::Compose;
-use mkx_contract::tool::confirm;
-use mkx_contract::tool::journal::Journal;
-use mkx_contract::tool::voice;
+use mkx_contract::tool::step::End;
+use mkx_contract::tool::{confirm, step, voice};
 use mkx_contract::{Answer, EnvironmentName, Result};
 use serde_json::json;
 
@@ -70,29 +69,22 @@ impl Exec {
         let site = common.site()?;
         let environment = site.environment(self.environment);
         let compose = Compose::find()?;
-        if self.environment == EnvironmentName::Ea {
-            let doing = format!("run a command in {}", environment.project);
-            confirm::production(&environment.domain, self.confirm.as_deref(), &doing)?;
-        }
+        let doing = format!("run a command in {}", environment.project);
+        confirm::change(&site, self.environment, self.confirm.as_deref(), &doing)?;
         let mut arguments: Vec<OsString> = vec!["exec".into()];
         if !std::io::stdin().is_terminal() {
             arguments.push("--no-TTY".into());
         }
         arguments.push(self.service.clone().into());
         arguments.extend_from_slice(&self.command);
-        // The arguments may hold a secret: the journal knows the service alone.
-        let step = Journal::at(&site.state_directory).begin(
-            "mkx-compose exec",
-            self.environment,
-            None,
-            json!({ "service": self.service }),
-        )?;
-        let code = compose.pass(environment, &arguments);
-        match &code {
-            Ok(code) => step.done(json!({ "exit_code": code }))?,
-            Err(failure) => step.failed(failure)?,
-        }
-        let code = code?;
+        // An open shell must not stop a refresh; nor may the arguments be noted, which may hold a
+        // secret.
+        let turn = step::unlocked(&site.state_directory, "mkx-compose exec")?;
+        let detail = json!({ "service": self.service });
+        let code = turn.run(self.environment, detail, || {
+            let code = compose.pass(environment, &arguments)?;
+            Ok((code, End::Done(json!({ "exit_code": code }))))
+        })?;
         if code != Some(0) {
             voice::say(match code {
                 Some(code) => format!("the command ended with exit code {code}"),
