@@ -9,6 +9,8 @@ mod cross;
 pub mod drift;
 mod edge;
 mod exposure;
+#[cfg(test)]
+mod faults;
 mod given;
 mod inspect;
 mod live;

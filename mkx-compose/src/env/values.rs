@@ -1,6 +1,6 @@
 //! What an environment's env files set, and where.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use mkx_contract::record::site::env_file;
@@ -32,27 +32,30 @@ impl Values {
     /// # Errors
     /// Exit 3 where one can not be read.
     pub fn read(environment: &Environment) -> Result<Values> {
-        let mut values = Values {
-            files: environment.env_file_paths(),
-            ..Values::default()
-        };
-        for file in &values.files {
-            let text = std::fs::read_to_string(file).map_err(|error| {
+        let mut values = Values::default();
+        for file in environment.env_file_paths() {
+            let text = std::fs::read_to_string(&file).map_err(|error| {
                 Failure::input(format!("cannot read {}: {error}", file.display()))
                     .hint("mkx-compose env new eb makes development's from production's")
             })?;
-            for (index, line) in text.lines().enumerate() {
-                for (name, value) in env_file::assignments(line) {
-                    let variable = Variable {
-                        value: Secret::new(value),
-                        file: file.clone(),
-                        line: index as u64 + 1,
-                    };
-                    values.variables.insert(name.to_owned(), variable);
-                }
-            }
+            values.add(&file, &text);
         }
         Ok(values)
+    }
+
+    /// Adds a file's variables, which win over those that are there.
+    pub fn add(&mut self, file: &Path, text: &str) {
+        for (index, line) in text.lines().enumerate() {
+            for (name, value) in env_file::assignments(line) {
+                let variable = Variable {
+                    value: Secret::new(value),
+                    file: file.to_owned(),
+                    line: index as u64 + 1,
+                };
+                self.variables.insert(name.to_owned(), variable);
+            }
+        }
+        self.files.push(file.to_owned());
     }
 
     /// The value, where it is set and not empty.
