@@ -87,12 +87,14 @@ impl Arguments {
         }
         stdout.flush()?;
         if self.format() != Format::Table {
-            voice::say(table::summary(findings));
-            for one in unseen {
-                voice::warn(format!("could not look: {one}"));
-            }
+            tell(findings, unseen);
         }
         Ok(())
+    }
+
+    /// True where a verb that streams hands its rows on as they come, and ends by [`tell`].
+    pub fn is_stream(&self) -> bool {
+        self.format() == Format::Json
     }
 
     fn format(&self) -> Format {
@@ -101,5 +103,13 @@ impl Arguments {
         } else {
             Format::Json
         })
+    }
+}
+
+/// Sums up for people what stdout says in full.
+pub fn tell(findings: &Findings, unseen: &[String]) {
+    voice::say(table::summary(findings));
+    for one in unseen {
+        voice::warn(format!("could not look: {one}"));
     }
 }

@@ -81,7 +81,7 @@ fn block(finding: &Finding) -> String {
     let mut text = head(&label, &finding.rule, &finding.subject);
     text.push_str(&paragraph(&format!("{INDENT}{}", finding.message)));
     for place in finding.evidence.iter().take(PLACES) {
-        text.push_str(&format!("{INDENT}  {}\n", shown(place)));
+        text.push_str(&format!("{INDENT}  {}\n", shown(place, &finding.message)));
     }
     if let Some(more @ 1..) = finding.evidence.len().checked_sub(PLACES) {
         text.push_str(&format!("{INDENT}  and {more} more places\n"));
@@ -112,7 +112,8 @@ fn label(severity: Severity, accepted: bool) -> String {
     }
 }
 
-fn shown(place: &Evidence) -> String {
+/// A place; what is there is left out where the message has said it.
+fn shown(place: &Evidence, message: &str) -> String {
     let environment = place.environment.map(|name| name.to_string());
     let file = place.file.as_deref().map(|file| match place.line {
         Some(line) => format!("{}:{line}", near(file)),
@@ -122,7 +123,7 @@ fn shown(place: &Evidence) -> String {
         Some(column) => format!("{table}.{column}"),
         None => table.clone(),
     });
-    let what = Some(place.what.clone()).filter(|what| !what.is_empty());
+    let what = Some(place.what.clone()).filter(|what| !message.contains(what.as_str()));
     let container = place
         .container
         .as_ref()
