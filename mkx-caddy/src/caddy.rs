@@ -1,8 +1,10 @@
 //! The caddy program: nothing else runs it. Adaptation is Caddy's own.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use duct::Expression;
+use mkx_contract::tool::process;
 use mkx_contract::{Failure, Result};
 use serde_json::Value;
 
@@ -56,17 +58,10 @@ impl Caddy {
 
     fn run_adapt(&self, config: &str, stdin: &str, what: &str) -> Result<Value> {
         let arguments = ["adapt", "--config", config, "--adapter", "caddyfile"];
-        let output = self
-            .expression(&arguments)?
-            .stdin_bytes(stdin)
-            .stdout_capture()
-            .stderr_capture()
-            .unchecked()
-            .run()
-            .map_err(|error| {
-                Failure::peer(format!("cannot run {}: {error}", self.command.join(" ")))
-                    .hint("install caddy (scripts/setup does), or name it with --caddy")
-            })?;
+        let program = self.expression(&arguments)?.stdin_bytes(stdin);
+        let output = process::run(&program, &self.command.join(" ")).map_err(|failure| {
+            failure.hint("scripts/setup installs caddy; --caddy names another")
+        })?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             let cause = said
@@ -81,15 +76,12 @@ impl Caddy {
             .map_err(|error| Failure::peer(format!("cannot read what caddy adapted: {error}")))
     }
 
+    /// What the shell has exported reaches it: a Caddyfile may use it.
     fn expression(&self, arguments: &[&str]) -> Result<Expression> {
-        let (program, words) = self
-            .command
-            .split_first()
-            .ok_or_else(|| Failure::usage("cannot run caddy: --caddy is empty"))?;
-        let words = words
-            .iter()
-            .map(String::as_str)
-            .chain(arguments.iter().copied());
-        Ok(duct::cmd(program, words))
+        if self.command.is_empty() {
+            return Err(Failure::usage("cannot run caddy: --caddy is empty"));
+        }
+        let arguments: Vec<OsString> = arguments.iter().map(Into::into).collect();
+        Ok(process::full(&self.command, &arguments))
     }
 }

@@ -1,11 +1,30 @@
-//! `mkx-caddy`: parse the arguments, run the verb, exit with the contract's code.
+//! One edge for both environments: routing, access control, and whether it really behaves so.
+
+mod caddy;
+mod cli;
+#[cfg(test)]
+mod contract_document;
+mod edge;
+mod labels;
+mod matrix;
+mod route;
+mod rule;
+mod running;
+mod source;
+mod verb;
+#[cfg(test)]
+#[path = "../tests/tool/world/mod.rs"]
+#[allow(dead_code, reason = "the tests of the tool from outside use the rest")]
+mod world;
+
+#[cfg(test)]
+use running::http;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use mkx_caddy::command::Arguments;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = cli::Arguments::parse();
     mkx_contract::tool::program::run("mkx-caddy", || arguments.run())
 }

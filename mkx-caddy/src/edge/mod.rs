@@ -1,6 +1,9 @@
 //! The whole edge of a site: what Caddy must do for both environments, as directives.
 
+pub mod directive;
+pub mod links;
 mod site;
+pub mod users;
 mod vault;
 
 pub use site::{NOINDEX, security_headers};
@@ -12,9 +15,8 @@ use clap::ValueEnum;
 use mkx_contract::record::site::{Access, Certificates, Environment, Name};
 use mkx_contract::{Failure, Result, Site};
 
-use crate::directive::{self, Directive};
-use crate::links;
-use crate::users::Users;
+use directive::Directive;
+use users::Users;
 
 /// What a configuration is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -91,51 +93,38 @@ impl Edge {
 
     /// The Caddyfile.
     pub fn caddyfile(&self) -> String {
-        let mut tree = vec![Directive::new(Vec::new(), self.globals.clone())];
-        if self.globals.is_empty() {
-            tree.clear();
-        }
-        tree.extend(
-            self.blocks
-                .iter()
-                .map(|block| Directive::new(block.addresses.clone(), block.body.clone())),
-        );
-        let mut text = String::new();
-        for (index, directive) in tree.iter().enumerate() {
-            if index > 0 {
-                text.push('\n');
-            }
-            directive::write(&mut text, std::slice::from_ref(directive), 0);
-        }
-        if let Some(extra) = &self.extra {
-            text.push('\n');
-            text.push_str(extra);
-        }
-        text
+        let globals =
+            (!self.globals.is_empty()).then(|| Directive::new(Vec::new(), self.globals.clone()));
+        let blocks = self.blocks.iter();
+        let blocks = blocks.map(|one| Directive::new(one.addresses.clone(), one.body.clone()));
+        let mut parts: Vec<String> = globals
+            .into_iter()
+            .chain(blocks)
+            .map(|directive| {
+                let mut text = String::new();
+                directive::write(&mut text, &[directive], 0);
+                text
+            })
+            .collect();
+        parts.extend(self.extra.clone());
+        parts.join("\n")
     }
 }
 
 fn globals(site: &Site) -> Vec<Directive> {
     let edge = &site.shared.edge;
-    let mut globals = Vec::new();
-    if let Some(listen) = &edge.admin_listen {
-        globals.push(Directive::line(["admin", listen]));
-    }
-    if let Some(bind) = &edge.bind {
-        globals.push(Directive::line(["default_bind", bind]));
-    }
-    if let Some(email) = &edge.email {
-        globals.push(Directive::line(["email", email]));
-    }
-    if edge.http_port != 80 {
-        globals.push(Directive::line(["http_port", &edge.http_port.to_string()]));
-    }
-    if edge.https_port != 443 {
-        globals.push(Directive::line([
-            "https_port",
-            &edge.https_port.to_string(),
-        ]));
-    }
+    let port = |given: u16, usual: u16| (given != usual).then(|| given.to_string());
+    let options = [
+        ("admin", edge.admin_listen.clone()),
+        ("default_bind", edge.bind.clone()),
+        ("email", edge.email.clone()),
+        ("http_port", port(edge.http_port, 80)),
+        ("https_port", port(edge.https_port, 443)),
+    ];
+    let mut globals: Vec<Directive> = options
+        .iter()
+        .filter_map(|(name, value)| Some(Directive::line([*name, value.as_deref()?])))
+        .collect();
     if edge.certificates == Certificates::Internal {
         globals.push(Directive::line(["local_certs"]));
         globals.push(Directive::line(["skip_install_trust"]));

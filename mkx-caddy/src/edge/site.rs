@@ -3,9 +3,9 @@
 
 use mkx_contract::record::site::{Access, Environment, Name};
 
+use super::directive::Directive;
+use super::users::Users;
 use super::{Block, Carrier, Context, Version, headers, robots};
-use crate::directive::Directive;
-use crate::users::Users;
 
 /// What every page of EB says to crawlers.
 pub const NOINDEX: &str = "noindex, nofollow, noarchive";

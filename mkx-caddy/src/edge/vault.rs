@@ -3,8 +3,8 @@
 
 use mkx_contract::record::site::{Name, Vault};
 
+use super::directive::Directive;
 use super::{Block, Carrier, Context, headers, robots};
-use crate::directive::Directive;
 
 /// What a vault says to crawlers, in both environments.
 pub const VAULT_NOINDEX: &str = "noindex, nofollow";

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use mkx_contract::Site;
+use mkx_contract::record::finding::{Evidence, Finding, Rule as _};
 use mkx_contract::record::site::Name;
 
 use super::{Row, Service, Status};
+use crate::rule::Rule;
+use crate::running::http::joined;
 
 /// How long a certificate is good for.
 #[derive(Debug, Clone, Copy)]
@@ -57,26 +60,97 @@ pub struct Seen {
 impl Seen {
     /// A header's values, joined.
     pub fn header(&self, name: &str) -> Option<String> {
-        let values: Vec<&str> = self
-            .headers
-            .iter()
-            .filter(|(field, _)| field.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
-            .collect();
-        (!values.is_empty()).then(|| values.join(", "))
+        joined(&self.headers, name)
     }
 }
 
-/// What is not as expected, each as a line for people; nothing: all is well.
-pub fn judge(site: &Site, row: &Row, seen: &Seen) -> Vec<String> {
+/// One thing that is not as expected.
+#[derive(Debug)]
+pub struct Wrong {
+    rule: Rule,
+    /// What the cause lies in: a host, or a header of it.
+    subject: String,
+    /// A line for people.
+    pub message: String,
+}
+
+impl Wrong {
+    /// What is wrong with a host as a whole.
+    pub fn of_host(row: &Row, rule: Rule, message: impl Into<String>) -> Wrong {
+        Wrong {
+            rule,
+            subject: row.request.host.clone(),
+            message: message.into(),
+        }
+    }
+}
+
+/// What is not as expected; nothing: all is well.
+pub fn judge(site: &Site, row: &Row, seen: &Seen) -> Vec<Wrong> {
+    let mut answer = Vec::new();
+    status(row, seen, &mut answer);
+    let is_another = !answer.is_empty();
+    upstream(site, row, seen, &mut answer);
+    if !is_another {
+        content(row, seen, &mut answer);
+    }
+    let is_misled = answer.len() > usize::from(is_another);
+    location(row, seen, &mut answer);
     let mut wrong = Vec::new();
-    status(row, seen, &mut wrong);
-    upstream(site, row, seen, &mut wrong);
     headers(row, seen, &mut wrong);
-    location(row, seen, &mut wrong);
-    content(row, seen, &mut wrong);
+    if is_another {
+        // An error page, or another host's answer, has its own headers.
+        answer.extend(wrong.drain(..).map(|one: Wrong| one.message));
+    }
     connection(row, seen, &mut wrong);
+    let (rule, subject) = cause(row, seen, is_misled);
+    wrong.extend(answer.into_iter().map(|message| Wrong {
+        rule,
+        subject: subject.clone(),
+        message,
+    }));
     wrong
+}
+
+/// What a wrong answer comes from: some causes break rows of many rules.
+fn cause(row: &Row, seen: &Seen, is_misled: bool) -> (Rule, String) {
+    let expected = &row.expected;
+    let host = row.request.host.clone();
+    let is_plain = row.request.scheme == "http";
+    match (seen.status, expected.upstream) {
+        (Some(401), Some(_)) => (Rule::PublicPath, host),
+        (Some(502..=504), Some(service)) => {
+            (Rule::UpstreamAway, format!("{host} {}", service.name()))
+        }
+        (Some(301..=308), None) if is_plain && expected.location.is_empty() => {
+            (Rule::PlainHttp, host)
+        }
+        _ if is_misled && (expected.upstream.is_some() || expected.file.is_some()) => {
+            (Rule::OwnEnvironment, host)
+        }
+        _ => (row.rule, host),
+    }
+}
+
+/// The findings that a row shows. Rows that fail for one cause have findings of one rule and
+/// subject, which become one.
+pub fn findings(row: &Row, wrong: &[Wrong]) -> Vec<Finding> {
+    let request = &row.request;
+    let url = format!("{}://{}{}", request.scheme, request.host, request.path);
+    let causes = wrong.chunk_by(|a, b| (a.rule, &a.subject) == (b.rule, &b.subject));
+    causes
+        .map(|cause| {
+            let said: Vec<&str> = cause.iter().map(|one| one.message.as_str()).collect();
+            let said = said.join("; ");
+            let what = match request.method.as_str() {
+                "GET" => said.clone(),
+                method => format!("{method}: {said}"),
+            };
+            let message = format!("{}: {said}", request.host);
+            let place = Evidence::url(row.environment, &url).what(what);
+            cause[0].rule.finding(&cause[0].subject, message).at(place)
+        })
+        .collect()
 }
 
 fn status(row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
@@ -167,12 +241,19 @@ fn upstream(site: &Site, row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
     }
 }
 
-fn headers(row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
+fn headers(row: &Row, seen: &Seen, wrong: &mut Vec<Wrong>) {
+    let mut add = |name: &str, message: String| {
+        wrong.push(Wrong {
+            rule: Rule::Header,
+            subject: format!("{} {name}", row.request.host),
+            message,
+        });
+    };
     for (name, expected) in &row.expected.headers {
         match seen.header(name) {
             Some(value) if value == *expected => {}
-            Some(value) => wrong.push(format!("{name} is {value:?} instead of {expected:?}")),
-            None => wrong.push(format!("{name} is missing, expected {expected:?}")),
+            Some(value) => add(name, format!("{name} is {value:?} instead of {expected:?}")),
+            None => add(name, format!("{name} is missing, expected {expected:?}")),
         }
     }
     for unwanted in &row.expected.no_headers {
@@ -180,7 +261,10 @@ fn headers(row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
         if let Some(value) = seen.header(name)
             && value.contains(part)
         {
-            wrong.push(format!("{name} is {value:?}, which must not be there"));
+            add(
+                name,
+                format!("{name} is {value:?}, which must not be there"),
+            );
         }
     }
 }
@@ -236,22 +320,23 @@ fn content(row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
     }
 }
 
-fn connection(row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
+fn connection(row: &Row, seen: &Seen, wrong: &mut Vec<Wrong>) {
     if row.expected.http2
         && let Some(version) = &seen.version
         && version != "HTTP/2.0"
     {
-        wrong.push(format!("it speaks {version}, not HTTP/2"));
+        let message = format!("it speaks {version}, not HTTP/2");
+        wrong.push(Wrong::of_host(row, Rule::Http2, message));
     }
     if row.expected.certificate {
         if let Some(cause) = &seen.distrust {
-            wrong.push(format!("its certificate is not to be trusted: {cause}"));
+            let message = format!("its certificate is not to be trusted: {cause}");
+            wrong.push(Wrong::of_host(row, Rule::Certificate, message));
         }
         if let Some(certificate) = seen.certificate.filter(|own| own.is_overdue()) {
             let days = certificate.days_left();
-            wrong.push(format!(
-                "its certificate lapses in {days} days and was not renewed"
-            ));
+            let message = format!("its certificate lapses in {days} days and was not renewed");
+            wrong.push(Wrong::of_host(row, Rule::Certificate, message));
         }
     }
 }

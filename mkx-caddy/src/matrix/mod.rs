@@ -1,7 +1,10 @@
 //! What the site promises of its edge, as questions and the answers they must get. `probe` asks
 //! a running server, `check` asks a configuration.
 
+pub mod check;
 mod judge;
+mod patterns;
+pub mod probe;
 mod site;
 mod vault;
 
@@ -13,9 +16,10 @@ use mkx_contract::{Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use judge::{Certificate, Seen, judge};
+use judge::{Certificate, Seen, Wrong, findings, judge};
 
 use crate::route::Request;
+use crate::rule::Rule;
 
 /// Who stands behind a route of an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,20 +31,30 @@ pub enum Service {
     Web,
 }
 
+impl Service {
+    fn name(self) -> &'static str {
+        match self {
+            Service::Api => "api",
+            Service::Web => "web",
+        }
+    }
+}
+
 /// Which statuses are right.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// One of these.
     OneOf(Vec<u16>),
     /// Whatever the application says, but not that a password is needed, nor that it is away.
+    #[default]
     Application,
     /// 2xx.
     Good,
 }
 
 /// What the answer must be; what is absent is not looked at.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Expected {
     /// The status.
     pub status: Status,
@@ -68,15 +82,7 @@ impl Expected {
     fn status(status: Status) -> Expected {
         Expected {
             status,
-            upstream: None,
-            headers: BTreeMap::new(),
-            no_headers: Vec::new(),
-            location: Vec::new(),
-            location_holds: None,
-            file: None,
-            body: None,
-            http2: false,
-            certificate: false,
+            ..Expected::default()
         }
     }
 
@@ -87,10 +93,10 @@ impl Expected {
 }
 
 /// A question, and what its answer must be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone)]
 pub struct Row {
-    /// What is proven: `credentials`, `own_environment`, `restricted`, ….
-    pub rule: String,
+    /// What is proven.
+    pub rule: Rule,
     /// Whose host is asked.
     pub environment: Name,
     /// What is asked.
@@ -122,9 +128,9 @@ impl Matrix {
         Ok(matrix)
     }
 
-    fn add(&mut self, rule: &str, environment: Name, request: Request, expected: Expected) {
+    fn add(&mut self, rule: Rule, environment: Name, request: Request, expected: Expected) {
         self.rows.push(Row {
-            rule: rule.into(),
+            rule,
             environment,
             request,
             expected,

@@ -7,9 +7,10 @@ use mkx_contract::record::site::{Access, Environment, Name};
 use url::Url;
 
 use super::{Expected, Matrix, Service, Status};
+use crate::edge::users::Users;
 use crate::edge::{NOINDEX, ROBOTS, security_headers};
 use crate::route::{Request, cleaned};
-use crate::users::Users;
+use crate::rule::Rule;
 
 /// Pages that any site has somewhere, and ways around a list of public paths.
 const PAGES: &[&str] = &[
@@ -34,19 +35,20 @@ pub(super) fn rows(matrix: &mut Matrix, site: &Site, name: Name, patterns: &[Str
         no_headers: unwanted(name),
         ..Expected::status(Status::Application).headers(&fields)
     };
+    let (rule, first_page) = match environment.access {
+        Access::Public => (Rule::OwnEnvironment, from(Service::Web)),
+        Access::BasicAuth { .. } => (Rule::Credentials, refused(&fields)),
+    };
     let first_page = Expected {
         http2: true,
         certificate: true,
-        ..match environment.access {
-            Access::Public => from(Service::Web),
-            Access::BasicAuth { .. } => refused(&fields),
-        }
+        ..first_page
     };
-    matrix.add("site", name, https("/"), first_page);
+    matrix.add(rule, name, https("/"), first_page);
     match &environment.access {
         Access::Public => {
             for path in PAGES {
-                matrix.add("own_environment", name, https(path), from(Service::Web));
+                matrix.add(Rule::OwnEnvironment, name, https(path), from(Service::Web));
             }
             api_rows(matrix, environment, name, &from);
         }
@@ -67,7 +69,7 @@ pub(super) fn rows(matrix: &mut Matrix, site: &Site, name: Name, patterns: &[Str
             body: Some(ROBOTS.into()),
             ..Expected::status(Status::OneOf(vec![200])).headers(&fields)
         };
-        matrix.add("robots", name, https("/robots.txt"), robots);
+        matrix.add(Rule::Robots, name, https("/robots.txt"), robots);
     }
     redirect_rows(matrix, environment, name);
 }
@@ -95,7 +97,7 @@ fn api_rows(
     let prefix = environment.web.api_prefix.trim_end_matches('/');
     for path in ["/", "/v1/config?x=1"] {
         let request = https(&format!("{prefix}{path}"));
-        matrix.add("own_environment", name, request, from(Service::Api));
+        matrix.add(Rule::OwnEnvironment, name, request, from(Service::Api));
     }
     let health_url = environment.health_url.as_deref().map(Url::parse);
     if let Some(Ok(url)) = health_url
@@ -105,14 +107,14 @@ fn api_rows(
             status: Status::Good,
             ..from(Service::Api)
         };
-        matrix.add("health", name, https(url.path()), expected);
+        matrix.add(Rule::Health, name, https(url.path()), expected);
     }
     if let Some(oauth) = &environment.oauth {
         let expected = Expected {
             location_holds: Some(oauth.callback.clone()),
             ..from(Service::Api)
         };
-        matrix.add("login", name, https(&oauth.login_path), expected);
+        matrix.add(Rule::Login, name, https(&oauth.login_path), expected);
     }
 }
 
@@ -150,7 +152,7 @@ fn credentials_rows(
     protected.sort();
     protected.dedup();
     for path in &protected {
-        matrix.add("credentials", name, https(path), refused(fields));
+        matrix.add(Rule::Credentials, name, https(path), refused(fields));
     }
     // A user who exists: for others Caddy works off the costliest hash, for seconds.
     if let Access::BasicAuth { users_file, .. } = &environment.access
@@ -162,16 +164,16 @@ fn credentials_rows(
         wrong
             .headers
             .insert("Authorization".into(), format!("Basic {pair}"));
-        matrix.add("credentials", name, wrong, refused(fields));
+        matrix.add(Rule::Credentials, name, wrong, refused(fields));
     }
     let mut post = https("/");
     post.method = "POST".into();
-    matrix.add("credentials", name, post, refused(fields));
+    matrix.add(Rule::Credentials, name, post, refused(fields));
     if is_public(&format!("{prefix}/health")) {
         api_rows(matrix, environment, name, from);
     }
     for path in public_paths.iter().filter(|path| !path.contains('*')) {
-        matrix.add("public_path", name, https(path), from(Service::Web));
+        matrix.add(Rule::PublicPath, name, https(path), from(Service::Web));
     }
 }
 
@@ -188,7 +190,7 @@ fn redirect_rows(matrix: &mut Matrix, environment: &Environment, name: Name) {
             .insert("X-Robots-Tag".into(), NOINDEX.into());
     }
     let request = Request::get("http", domain, "/mkx-probe?a=b");
-    matrix.add("https_redirect", name, request, expected);
+    matrix.add(Rule::HttpsRedirect, name, request, expected);
     for host in &environment.web.redirect_from {
         for scheme in ["https", "http"] {
             let mut expected = Expected {
@@ -200,7 +202,7 @@ fn redirect_rows(matrix: &mut Matrix, environment: &Environment, name: Name) {
                 expected.location.push(to(host));
             }
             let request = Request::get(scheme, host, "/mkx-probe?a=b");
-            matrix.add("redirect", name, request, expected);
+            matrix.add(Rule::Redirect, name, request, expected);
         }
     }
 }

@@ -8,9 +8,10 @@ use mkx_contract::{Result, Site};
 use walkdir::WalkDir;
 
 use super::{Expected, Matrix, Status};
+use crate::edge::links;
 use crate::edge::{IMMUTABLE, ROBOTS, vault_headers};
-use crate::links;
 use crate::route::{Request, is_path};
+use crate::rule::Rule;
 
 /// How many entries of a vault are looked at for examples.
 const LOOKED_AT: usize = 20_000;
@@ -56,7 +57,12 @@ pub(super) fn rows(matrix: &mut Matrix, site: &Site, name: Name) -> Result<()> {
             http2: scheme == "https",
             ..refused()
         };
-        matrix.add("vault_missing", name, ask("/mkx-probe/none.png"), missing);
+        matrix.add(
+            Rule::VaultMissing,
+            name,
+            ask("/mkx-probe/none.png"),
+            missing,
+        );
         for (rule, file, path) in served(vault.legacy_paths, &examples) {
             let mut expected = Expected {
                 file: Some(vault.path.join(&file)),
@@ -68,11 +74,11 @@ pub(super) fn rows(matrix: &mut Matrix, site: &Site, name: Name) -> Result<()> {
             matrix.add(rule, name, ask(&path), expected);
         }
         for path in restricted(vault, &examples) {
-            matrix.add("restricted", name, ask(&path), refused());
+            matrix.add(Rule::Restricted, name, ask(&path), refused());
         }
         for pattern in &outside {
             if !pattern.contains('*') {
-                matrix.add("leads_out", name, ask(pattern), refused());
+                matrix.add(Rule::LeadsOut, name, ask(pattern), refused());
             }
         }
         if name == Name::Eb {
@@ -80,25 +86,25 @@ pub(super) fn rows(matrix: &mut Matrix, site: &Site, name: Name) -> Result<()> {
                 body: Some(ROBOTS.into()),
                 ..Expected::status(Status::OneOf(vec![200])).headers(&fields)
             };
-            matrix.add("robots", name, ask("/robots.txt"), robots);
+            matrix.add(Rule::Robots, name, ask("/robots.txt"), robots);
         }
     }
     if let (Some(path), Some(other)) = (&examples.own, other) {
         let request = Request::get("https", &other.domain, &format!("/{path}"));
         let expected = Expected::status(Status::OneOf(vec![403, 404])).headers(&fields);
-        matrix.add("own_environment", name.other(), request, expected);
+        matrix.add(Rule::OwnEnvironment, name.other(), request, expected);
     }
     Ok(())
 }
 
 /// Files, and the paths that they are asked for by.
-fn served(legacy_paths: bool, examples: &Examples) -> Vec<(&'static str, String, String)> {
+fn served(legacy_paths: bool, examples: &Examples) -> Vec<(Rule, String, String)> {
     let mut served = Vec::new();
     for file in [&examples.served, &examples.own].into_iter().flatten() {
-        served.push(("vault_file", file.clone(), format!("/{file}")));
+        served.push((Rule::VaultFile, file.clone(), format!("/{file}")));
     }
     if let Some(file) = examples.sharded.as_ref().filter(|_| legacy_paths) {
-        served.push(("vault_legacy", file.clone(), legacy(file)));
+        served.push((Rule::VaultLegacy, file.clone(), legacy(file)));
     }
     served
 }

@@ -59,6 +59,11 @@ impl Configuration {
         self
     }
 
+    /// Looks for the files of a folder that Caddy sees as `seen` in `here`.
+    pub fn mount(&mut self, seen: &str, here: &str) {
+        self.mounts.push((seen.to_owned(), here.to_owned()));
+    }
+
     /// The configuration itself.
     pub fn json(&self) -> &Value {
         &self.json

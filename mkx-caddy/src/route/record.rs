@@ -120,16 +120,6 @@ impl Record for Answer {
     const RECORD: &'static str = "mkx.caddy.answer/1";
 }
 
-impl Answer {
-    /// A header that the configuration puts on the answer.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(field, _)| field.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
-    }
-}
-
 /// The end of a stream of answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
