@@ -1,44 +1,28 @@
-//! What every verb does around a change of a broker's files: production is confirmed, the site's
-//! lock is held, and the journal has a line before and one after.
+//! A change of a broker's files is a step of the journal, and begins with what a run that died has
+//! left of unfinished ones.
 
-use mkx_contract::tool::confirm;
-use mkx_contract::tool::journal::Journal;
-use mkx_contract::tool::lock::SiteLock;
-use mkx_contract::{EnvironmentName, Result, Site};
+use mkx_contract::tool::replace;
+use mkx_contract::tool::step::{self, End};
+use mkx_contract::{EnvironmentName, Failure, Result, Site};
 use serde_json::Value;
 
-/// Passes for development, and for production where its domain is given or typed.
-pub fn confirm(
-    site: &Site,
-    environment: EnvironmentName,
-    given: Option<&str>,
-    doing: &str,
-) -> Result<()> {
-    match environment {
-        EnvironmentName::Ea => confirm::production(&site.environments.ea.domain, given, doing),
-        EnvironmentName::Eb => Ok(()),
-    }
-}
+use crate::place::Files;
 
-/// Runs `body` as one step of the journal while the site's lock is held; `body` returns its
-/// answer and what the journal says about it.
+/// Runs `body` as one step; it returns its answer and what the journal says about it.
 pub fn step<T>(
     site: &Site,
     environment: EnvironmentName,
     what: &str,
     body: impl FnOnce() -> Result<(T, Value)>,
 ) -> Result<T> {
-    let _lock = SiteLock::take(&site.state_directory, what)?;
-    let journal = Journal::at(&site.state_directory);
-    let step = journal.begin(what, environment, None, Value::Null)?;
-    match body() {
-        Ok((answer, detail)) => {
-            step.done(detail)?;
-            Ok(answer)
+    let files = Files::of(site, environment)?;
+    let turn = step::lock(&site.state_directory, what)?;
+    turn.run(environment, Value::Null, || {
+        for folder in files.folders().filter(|folder| folder.is_dir()) {
+            replace::sweep(folder).map_err(|error| {
+                Failure::peer(format!("cannot tidy up {}: {error}", folder.display()))
+            })?;
         }
-        Err(failure) => {
-            step.failed(&failure)?;
-            Err(failure)
-        }
-    }
+        body().map(|(answer, detail)| (answer, End::Done(detail)))
+    })
 }

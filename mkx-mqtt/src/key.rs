@@ -1,11 +1,13 @@
 //! Private keys.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::ffi::OsString;
 
 use clap::ValueEnum;
+use mkx_contract::tool::process;
 use mkx_contract::{Failure, Result, Secret};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
+
+const NEEDED: &str = "RSA keys are made by openssl: install it, or take --key ecdsa";
 
 /// What a key is; the smallest devices have hardware for one of them only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -47,25 +49,13 @@ pub fn parse(pem: &Secret) -> Result<KeyPair> {
 /// Runs openssl with a secret on its stdin and takes one from its stdout.
 fn openssl(arguments: &[&str], input: &str) -> Result<Secret> {
     let cannot = |cause: String| {
-        Failure::peer(format!("cannot run openssl {}: {cause}", arguments[0]))
-            .hint("RSA keys are made by openssl: install it, or take --key ecdsa")
+        Failure::peer(format!("cannot run openssl {}: {cause}", arguments[0])).hint(NEEDED)
     };
-    let run = || -> std::io::Result<std::process::Output> {
-        let mut child = Command::new("openssl")
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(input.as_bytes())?;
-        }
-        child.wait_with_output()
-    };
-    let output = run().map_err(|error| cannot(error.to_string()))?;
+    let words: Vec<OsString> = arguments.iter().map(Into::into).collect();
+    let openssl = process::full(&["openssl"], &words).stdin_bytes(input);
+    let output = process::run(&openssl, "openssl").map_err(|failure| failure.hint(NEEDED))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(cannot(said.lines().next().unwrap_or_default().to_owned()));
+        return Err(cannot(process::last_words(&output.stderr)));
     }
     match String::from_utf8(output.stdout) {
         Ok(text) if text.contains("PRIVATE KEY") => Ok(Secret::new(text)),

@@ -19,6 +19,7 @@ mod proof;
 mod reload;
 mod render;
 mod revocation;
+mod rule;
 mod settings;
 
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::input::Input;
-use mkx_contract::tool::{output, voice};
+use mkx_contract::tool::{confirm, output, voice};
 use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result, Secret, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,7 @@ impl Arguments {
         let user = self.user.as_deref().unwrap_or(&service.user);
         account::check_name(user)?;
         let doing = format!("change {user} on the broker");
-        changing::confirm(&site, self.environment, self.confirm.as_deref(), &doing)?;
+        confirm::change(&site, self.environment, self.confirm.as_deref(), &doing)?;
         let hash = match self.delete {
             true => None,
             false => Some(Hash::new(&self.password(&site)?, self.iterations)?),

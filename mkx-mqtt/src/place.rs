@@ -50,6 +50,11 @@ impl Files {
         })
     }
 
+    /// The folders of this host.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.folders.iter().map(|(_, here)| here.as_path())
+    }
+
     /// What the broker calls a file of this host.
     pub fn in_broker(&self, file: &Path) -> PathBuf {
         self.folders

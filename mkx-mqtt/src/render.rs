@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::tool::{output, voice};
+use mkx_contract::tool::{confirm, output, voice};
 use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -105,7 +105,7 @@ impl Arguments {
             EnvironmentName::Eb
         };
         let doing = format!("write the broker's configuration in {}", folder.display());
-        changing::confirm(site, whose, self.confirm.as_deref(), &doing)?;
+        confirm::change(site, whose, self.confirm.as_deref(), &doing)?;
         changing::step(site, self.environment, "mkx-mqtt render", || {
             for file in &mut broker.files {
                 let path = folder.join(&file.name);

@@ -2,11 +2,11 @@
 
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::tool::{output, voice};
+use mkx_contract::tool::{confirm, output, voice};
 use mkx_contract::{Answer, EnvironmentName, Failure, Result, Site};
 use serde_json::{Value, json};
 
-use super::{Authority as Report, Signed, unwritten};
+use super::{Authority as Report, Folder, Signed, unwritten};
 use crate::authority::{Authority, Presence, presence};
 use crate::certificate::Certificate;
 use crate::changing;
@@ -35,14 +35,16 @@ pub struct Arguments {
     /// Production's domain, to make production's authority
     #[arg(long, value_name = "DOMAIN")]
     confirm: Option<String>,
+    #[command(flatten)]
+    folder: Folder,
 }
 
 impl Arguments {
     /// Runs the verb.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        let site = common.site()?;
+        let site = self.folder.site(common, self.environment)?;
         let environment = self.environment;
-        changing::confirm(
+        confirm::change(
             &site,
             environment,
             self.confirm.as_deref(),

@@ -1,5 +1,6 @@
 //! `mkx-mqtt certs`: an environment's authority and what it has signed. A file a verb.
 
+mod folder;
 mod init;
 pub mod player;
 pub mod revoke;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::certificate::Certificate;
 use crate::check;
 
+use folder::Folder;
 pub use player::Bundle;
 pub use revoke::Revocations;
 

@@ -6,12 +6,13 @@ use clap::Args;
 use jiff::Timestamp;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::input::Input;
-use mkx_contract::tool::output;
+use mkx_contract::tool::{confirm, output};
 use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::Folder;
 use crate::authority::{Authority, Validity};
 use crate::key::Kind;
 use crate::{account, changing};
@@ -38,6 +39,8 @@ pub struct Arguments {
     /// Production's domain, to sign for a device of production
     #[arg(long, value_name = "DOMAIN")]
     confirm: Option<String>,
+    #[command(flatten)]
+    folder: Folder,
 }
 
 /// What a device needs.
@@ -71,7 +74,7 @@ impl Record for Bundle {
 impl Arguments {
     /// Runs the verb.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        let site = common.site()?;
+        let site = self.folder.site(common, self.environment)?;
         let environment = self.environment;
         let mqtt = site.environment(environment).mqtt()?;
         account::check_name(&self.player)?;
@@ -82,7 +85,7 @@ impl Arguments {
             )));
         }
         let doing = "sign a certificate for a device";
-        changing::confirm(&site, environment, self.confirm.as_deref(), doing)?;
+        confirm::change(&site, environment, self.confirm.as_deref(), doing)?;
         let request = match &self.request {
             Some(path) => Some(Input::open(path)?.text()?),
             None => None,

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use mkx_contract::record::journal::State;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::journal::Journal;
-use mkx_contract::tool::{output, voice};
+use mkx_contract::tool::{confirm, output, voice};
 use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use x509_parser::der_parser::num_bigint::BigUint;
 
-use super::unwritten;
+use super::{Folder, unwritten};
 use crate::authority::Authority;
 use crate::certificate::Certificate;
 use crate::place::Files;
@@ -34,6 +34,8 @@ struct Signing {
     /// Production's domain, to change production's list
     #[arg(long, value_name = "DOMAIN")]
     confirm: Option<String>,
+    #[command(flatten)]
+    folder: Folder,
 }
 
 /// The arguments of `certs revoke`.
@@ -69,7 +71,7 @@ pub struct CrlArguments {
     environment: EnvironmentName,
     /// Renew the list where it holds no longer than this
     #[arg(long, value_name = "DAYS", default_value_t = 7)]
-    within: u32,
+    ahead: u32,
     /// Renew it in any case
     #[arg(long)]
     force: bool,
@@ -107,7 +109,7 @@ impl Record for Revocations {
 impl RevokeArguments {
     /// Runs the verb.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        let site = common.site()?;
+        let site = self.signing.folder.site(common, self.environment)?;
         let what = "mkx-mqtt certs revoke";
         self.signing
             .run(&site, self.environment, what, |authority, list| {
@@ -125,10 +127,10 @@ impl RevokeArguments {
 impl CrlArguments {
     /// Runs the verb.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        let site = common.site()?;
+        let site = self.signing.folder.site(common, self.environment)?;
         let what = "mkx-mqtt certs crl";
         self.signing.run(&site, self.environment, what, |_, list| {
-            let is_due = list.days_left() <= i64::from(self.within);
+            let is_due = list.days_left() <= i64::from(self.ahead);
             let is_old = !list.names(&BigUint::from_bytes_be(PROBE));
             Ok((self.force || is_due || is_old, Vec::new()))
         })
@@ -183,7 +185,7 @@ impl Signing {
         change: impl FnOnce(&Authority, &mut revocation::Revocations) -> Result<(bool, Vec<String>)>,
     ) -> Result<Answer> {
         let doing = "sign a revocation list";
-        changing::confirm(site, environment, self.confirm.as_deref(), doing)?;
+        confirm::change(site, environment, self.confirm.as_deref(), doing)?;
         let (mut report, authority) = changing::step(site, environment, what, || {
             self.sign(site, environment, change)
         })?;

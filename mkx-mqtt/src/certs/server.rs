@@ -2,11 +2,11 @@
 
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::tool::{output, voice};
+use mkx_contract::tool::{confirm, output, voice};
 use mkx_contract::{Answer, EnvironmentName, Result};
 use serde_json::json;
 
-use super::{Authority as Report, Signed, unwritten};
+use super::{Authority as Report, Folder, Signed, unwritten};
 use crate::authority::Authority;
 use crate::key::Kind;
 use crate::place::Files;
@@ -30,15 +30,17 @@ pub struct Arguments {
     /// Production's domain, to change production's broker
     #[arg(long, value_name = "DOMAIN")]
     confirm: Option<String>,
+    #[command(flatten)]
+    folder: Folder,
 }
 
 impl Arguments {
     /// Runs the verb.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        let site = common.site()?;
+        let site = self.folder.site(common, self.environment)?;
         let environment = self.environment;
         let doing = "replace the broker's certificate";
-        changing::confirm(&site, environment, self.confirm.as_deref(), doing)?;
+        confirm::change(&site, environment, self.confirm.as_deref(), doing)?;
         let files = Files::of(&site, environment)?;
         let (report, authority) =
             changing::step(&site, environment, "mkx-mqtt certs server", || {

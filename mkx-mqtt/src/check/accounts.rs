@@ -4,15 +4,14 @@ use mkx_contract::{EnvironmentName, Result, Secret};
 
 use super::{Look, file};
 use crate::account::{Hash, lines};
+use crate::rule::Rule;
 
 /// Looks at them.
 pub fn check(look: &mut Look) {
     let path = look.files.passwords.clone();
     let environment = look.environment;
-    let set = format!("mkx-mqtt passwd {environment} --from-site");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        look.find("passwords_missing", &path, "it cannot be read")
-            .hint = Some(set);
+        look.find(Rule::PasswordsMissing, &path, "it cannot be read");
         return;
     };
     file::secret(look, &path);
@@ -27,16 +26,14 @@ pub fn check(look: &mut Look) {
                 "it has an account {:?}: devices have certificates, not passwords",
                 line.name
             );
-            look.find("account_unknown", &path, message).hint = Some(format!(
-                "mkx-mqtt passwd {environment} {} --delete",
-                line.name
-            ));
+            look.find(Rule::AccountUnknown, &path, message).fix =
+                format!("mkx-mqtt passwd {environment} {} --delete", line.name);
             continue;
         }
         is_there = true;
         let Some(hash) = Hash::parse(line.text) else {
             let message = format!("the password of {user} is not hashed as Mosquitto does it");
-            look.find("password_plain", &path, message).hint = Some(set.clone());
+            look.find(Rule::PasswordPlain, &path, message);
             continue;
         };
         match password(look, environment) {
@@ -44,33 +41,29 @@ pub fn check(look: &mut Look) {
             Ok(_) => {
                 let message =
                     format!("the password of {user} is not the one that the site document names");
-                look.find("password_other", &path, message).hint = Some(set.clone());
+                look.find(Rule::PasswordOther, &path, message);
             }
             Err(failure) => {
                 let message = format!(
                     "the password of {user} could not be held against it: {}",
                     failure.message
                 );
-                look.find("password_unread", &path, message).hint = failure.hint;
+                let finding = look.find(Rule::PasswordUnread, &path, message);
+                finding.fix = failure.hint.unwrap_or_else(|| finding.fix.clone());
             }
         }
         let is_shared = password(look, environment.other()).is_ok_and(|other| hash.is_of(&other))
             || lines(&other).any(|other| other.text == line.text);
         if is_shared {
-            let message = format!(
-                "the password of {user} is that of {} too",
-                environment.other()
-            );
-            look.find("password_shared", &path, message);
+            look.share(Rule::PasswordShared, &user, &path);
         }
     }
     if !is_there {
         look.find(
-            "account_missing",
+            Rule::AccountMissing,
             &path,
             format!("it has no account {user}"),
-        )
-        .hint = Some(set);
+        );
     }
 }
 

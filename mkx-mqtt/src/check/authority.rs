@@ -4,11 +4,12 @@ use std::path::Path;
 
 use mkx_contract::Secret;
 
-use super::{Look, Severity, file};
+use super::{Look, file};
 use crate::authority::{Presence, presence};
 use crate::certificate::Certificate;
 use crate::key;
 use crate::revocation::Revocations;
+use crate::rule::Rule;
 use mkx_contract::tool::replace::Pair;
 
 /// Both of the application and `certs crl` renew a list that holds 7 days.
@@ -23,20 +24,18 @@ pub fn check(look: &mut Look) {
         Presence::Whole => {}
         Presence::None => {
             look.find(
-                "authority_missing",
+                Rule::AuthorityMissing,
                 &pair.certificate(),
                 "there is no authority",
-            )
-            .hint = Some(format!("mkx-mqtt certs init {}", look.environment));
+            );
             return;
         }
         Presence::Half(missing) => {
             look.find(
-                "half_pair",
+                Rule::HalfPair,
                 &missing,
                 "it is missing, the other file of the pair is there",
-            )
-            .hint = Some("bring it back from a backup; never make a new one".into());
+            );
         }
     }
     if !pair.certificate().exists() {
@@ -49,7 +48,7 @@ pub fn check(look: &mut Look) {
     };
     if !authority.is_authority {
         look.find(
-            "no_authority",
+            Rule::NoAuthority,
             &pair.certificate(),
             "it may not sign certificates",
         );
@@ -70,10 +69,14 @@ pub fn fits(look: &mut Look, pair: &Pair, certificate: &Certificate) {
         Ok(key)
             if rcgen::PublicKeyData::subject_public_key_info(&key) == certificate.public_key => {}
         Ok(_) => {
-            look.find("mismatch", &pair.key(), "it does not fit its certificate");
+            look.find(
+                Rule::Mismatch,
+                &pair.key(),
+                "it does not fit its certificate",
+            );
         }
         Err(failure) => {
-            look.find("unreadable", &pair.key(), failure.message);
+            look.find(Rule::Unreadable, &pair.key(), failure.message);
         }
     }
 }
@@ -82,21 +85,10 @@ fn shared(look: &mut Look, pair: &Pair, authority: &Certificate) {
     let Some(others) = &look.others else { return };
     match Certificate::read(&others.authority.certificate()) {
         Ok(other) if other.public_key == authority.public_key => {
-            let message = format!(
-                "it is the authority of {} too: what one signs, the other accepts",
-                look.environment.other()
-            );
-            look.find("authority_shared", &pair.certificate(), message);
+            look.share(Rule::AuthorityShared, "authority", &pair.certificate());
         }
         Ok(other) if other.subject_der == authority.subject_der => {
-            let message = format!(
-                "the authority of {} has the same subject, {}",
-                look.environment.other(),
-                authority.subject
-            );
-            let finding = look.find("subject_shared", &pair.certificate(), message);
-            finding.severity = Severity::Warning;
-            finding.hint = Some("tell them apart by their keys, not by their names".into());
+            look.share(Rule::SubjectShared, &authority.subject, &pair.certificate());
         }
         _ => {}
     }
@@ -104,8 +96,7 @@ fn shared(look: &mut Look, pair: &Pair, authority: &Certificate) {
 
 fn revocations(look: &mut Look, path: &Path, authority: &Certificate) {
     if !path.exists() {
-        look.find("crl_missing", path, "there is no revocation list")
-            .hint = Some(format!("mkx-mqtt certs init {}", look.environment));
+        look.find(Rule::CrlMissing, path, "there is no revocation list");
         return;
     }
     match Revocations::read(path) {
@@ -113,14 +104,14 @@ fn revocations(look: &mut Look, path: &Path, authority: &Certificate) {
             look.lapses(path, list.next_update, LIST_DAYS, "mkx-mqtt certs crl");
             if !list.is_signed_by(authority) {
                 look.find(
-                    "crl_foreign",
+                    Rule::CrlForeign,
                     path,
                     "the environment's authority did not sign it",
                 );
             }
         }
         Err(failure) => {
-            look.find("unreadable", path, failure.message);
+            look.find(Rule::Unreadable, path, failure.message);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Look;
+use crate::rule::Rule;
 
 /// Finds a secret that others may read, or that belongs to somebody else than its folder does.
 pub fn secret(look: &mut Look, file: &Path) {
@@ -14,11 +15,11 @@ pub fn secret(look: &mut Look, file: &Path) {
     let mode = metadata.mode() & 0o7777;
     if mode & 0o077 != 0 {
         look.find(
-            "readable",
+            Rule::Readable,
             file,
             format!("others may read it: its mode is {mode:04o}"),
         )
-        .hint = Some(format!("chmod 600 {}", file.display()));
+        .fix = format!("chmod 600 {}", file.display());
     }
     if !is_owner_right(metadata.uid(), folder.uid()) {
         let message = format!(
@@ -26,8 +27,8 @@ pub fn secret(look: &mut Look, file: &Path) {
             metadata.uid(),
             folder.uid()
         );
-        look.find("owner", file, message).hint =
-            Some(format!("chown {} {}", folder.uid(), file.display()));
+        look.find(Rule::Owner, file, message).fix =
+            format!("chown {} {}", folder.uid(), file.display());
     }
 }
 
@@ -36,8 +37,8 @@ pub fn writable(look: &mut Look, path: &Path) {
     if let Ok(metadata) = path.metadata()
         && metadata.mode() & 0o022 != 0
     {
-        look.find("writable", path, "others may change it").hint =
-            Some(format!("chmod go-w {}", path.display()));
+        look.find(Rule::Writable, path, "others may change it").fix =
+            format!("chmod go-w {}", path.display());
     }
 }
 

@@ -10,15 +10,17 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use mkx_contract::record::finding::{Accepted, Evidence, Finding, Findings, Rule as _};
 use mkx_contract::record::site::Mqtt;
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::tool::output;
+use mkx_contract::tool::findings;
 use mkx_contract::{Answer, Environment, EnvironmentName, Record, Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::{Certificate, days_until};
 use crate::place::Files;
+use crate::rule::Rule;
 
 /// The arguments of `check`.
 #[derive(Debug, Args)]
@@ -27,49 +29,24 @@ pub struct Arguments {
     environment: Option<EnvironmentName>,
     /// Say so where a certificate holds no longer than this
     #[arg(long, value_name = "DAYS", default_value_t = 14)]
-    within: u32,
+    ahead: u32,
+    #[command(flatten)]
+    findings: findings::Arguments,
 }
 
 /// What was found.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// True where nothing was found.
+    /// True where no error was found that the site does not live with.
     pub ok: bool,
     /// What is not as it should be.
-    pub findings: Vec<Finding>,
+    pub findings: Findings,
     /// What lapses, and when.
     pub validity: Vec<Validity>,
 }
 
 impl Record for Report {
-    const RECORD: &'static str = "mkx.mqtt.check/1";
-}
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// The brokers are not apart, or devices can not connect.
-    Error,
-    /// They will not, soon.
-    Warning,
-}
-
-/// Something that is not as it should be.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Finding {
-    /// Whose broker.
-    pub environment: EnvironmentName,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What it is, for scripts: `authority_shared`.
-    pub code: String,
-    /// The file.
-    pub file: Option<PathBuf>,
-    /// What it is, for people.
-    pub message: String,
-    /// What to do about it.
-    pub hint: Option<String>,
+    const RECORD: &'static str = "mkx.mqtt.check/2";
 }
 
 /// Until when a certificate or list holds.
@@ -89,8 +66,12 @@ pub struct Validity {
 impl Arguments {
     /// Runs the verb.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        let report = report(&common.site()?, self.environment, self.within)?;
-        output::stdout().document(&report)?;
+        if let Some(answer) = self.findings.explained::<Rule>() {
+            return answer;
+        }
+        let report = report(&common.site()?, self.environment, self.ahead)?;
+        self.findings
+            .print::<Rule>(&report, &report.findings, &[])?;
         Ok(Answer::from(report.ok))
     }
 }
@@ -99,7 +80,7 @@ impl Arguments {
 ///
 /// # Errors
 /// Exit 3 where the one has none, or neither has.
-fn report(site: &Site, only: Option<EnvironmentName>, within: u32) -> Result<Report> {
+fn report(site: &Site, only: Option<EnvironmentName>, ahead: u32) -> Result<Report> {
     let mut found = Found::default();
     let has_broker = |(_, described): &(_, &Environment)| described.mqtt.is_some();
     let environments: Vec<EnvironmentName> = match only {
@@ -119,7 +100,7 @@ fn report(site: &Site, only: Option<EnvironmentName>, within: u32) -> Result<Rep
             mqtt: site.environment(environment).mqtt()?,
             files: Files::of(site, environment)?,
             others: Files::of(site, environment.other()).ok(),
-            within: within.into(),
+            ahead: ahead.into(),
             found: &mut found,
         };
         authority::check(&mut look);
@@ -127,9 +108,18 @@ fn report(site: &Site, only: Option<EnvironmentName>, within: u32) -> Result<Rep
         configuration::check(&mut look)?;
         accounts::check(&mut look);
     }
+    let mut applied = Rule::ALL.to_vec();
+    applied.retain(|rule| !Rule::PROBE.contains(rule));
+    // What the site lives with may be the other environment's, which was not looked at.
+    let is_found = |entry: &&Accepted| {
+        let mut found = found.findings.iter();
+        only.is_none() || found.any(|one| one.rule == entry.rule && one.subject == entry.subject)
+    };
+    let accepted: Vec<Accepted> = site.accepted.iter().filter(is_found).cloned().collect();
+    let findings = Findings::gather(found.findings, &accepted, &applied);
     Ok(Report {
-        ok: found.findings.is_empty(),
-        findings: found.findings,
+        ok: findings.ok(),
+        findings,
         validity: found.validity,
     })
 }
@@ -148,20 +138,34 @@ struct Look<'a> {
     files: Files,
     /// The files of the other environment, where it has a broker.
     others: Option<Files>,
-    within: i64,
+    ahead: i64,
     found: &'a mut Found,
 }
 
 impl Look<'_> {
-    fn find(&mut self, code: &str, file: &Path, message: impl Into<String>) -> &mut Finding {
-        self.found.findings.push(Finding {
-            environment: self.environment,
-            severity: Severity::Error,
-            code: code.into(),
-            file: Some(file.to_owned()),
-            message: message.into(),
-            hint: None,
-        });
+    /// Finds something in a file; the last finding may be told more.
+    fn find(&mut self, rule: Rule, file: &Path, what: impl Into<String>) -> &mut Finding {
+        let (name, what) = (file.display().to_string(), what.into());
+        let message = format!("{name}: {what}");
+        let place = Evidence::file(self.environment, file, None).what(what);
+        self.found(rule.finding(name, message).at(place))
+    }
+
+    /// Finds something that both environments have: one cause, wherever it is seen first.
+    fn share(&mut self, rule: Rule, subject: &str, file: &Path) {
+        let message = format!("{}: {subject}", rule.explanation().title);
+        let found = rule
+            .finding(subject, message)
+            .at(Evidence::file(self.environment, file, None))
+            .concerns(self.environment.other());
+        self.found(found);
+    }
+
+    fn found(&mut self, mut finding: Finding) -> &mut Finding {
+        finding.fix = finding
+            .fix
+            .replace("ENVIRONMENT", &self.environment.to_string());
+        self.found.findings.push(finding);
         let findings = &mut self.found.findings;
         findings.last_mut().expect("it was just put there")
     }
@@ -170,14 +174,14 @@ impl Look<'_> {
     fn certificate(&mut self, file: &Path, renew: &str) -> Option<Certificate> {
         match Certificate::read(file) {
             Ok(certificate) => {
-                self.lapses(file, certificate.not_after, self.within, renew);
+                self.lapses(file, certificate.not_after, self.ahead, renew);
                 if certificate.not_before > Timestamp::now() {
-                    self.find("not_yet", file, "it does not hold yet");
+                    self.find(Rule::NotYet, file, "it does not hold yet");
                 }
                 Some(certificate)
             }
             Err(failure) => {
-                self.find("unreadable", file, failure.message);
+                self.find(Rule::Unreadable, file, failure.message);
                 None
             }
         }
@@ -194,13 +198,11 @@ impl Look<'_> {
         });
         let hint = format!("{renew} {}", self.environment);
         if until <= Timestamp::now() {
-            self.find("lapsed", file, format!("it lapsed at {until}"))
-                .hint = Some(hint);
+            self.find(Rule::Lapsed, file, format!("it lapsed at {until}"))
+                .fix = hint;
         } else if days_left <= within {
             let message = format!("it lapses at {until}, in {days_left} days");
-            let finding = self.find("lapsing", file, message);
-            finding.severity = Severity::Warning;
-            finding.hint = Some(hint);
+            self.find(Rule::Lapsing, file, message).fix = hint;
         }
     }
 }

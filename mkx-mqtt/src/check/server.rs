@@ -3,6 +3,7 @@
 use super::{Look, authority};
 use crate::authority::{Presence, presence};
 use crate::certificate::Certificate;
+use crate::rule::Rule;
 
 /// Looks at it.
 pub fn check(look: &mut Look) {
@@ -12,20 +13,19 @@ pub fn check(look: &mut Look) {
         Presence::Whole => {}
         Presence::None => {
             look.find(
-                "server_missing",
+                Rule::ServerMissing,
                 &pair.certificate(),
                 "the broker has no certificate",
-            )
-            .hint = Some(renew);
+            );
             return;
         }
         Presence::Half(missing) => {
             look.find(
-                "half_pair",
+                Rule::HalfPair,
                 &missing,
                 "it is missing, the other file of the pair is there",
             )
-            .hint = Some(renew);
+            .fix = renew;
             return;
         }
     }
@@ -37,8 +37,7 @@ pub fn check(look: &mut Look) {
         && !server.is_signed_by(&signer)
     {
         let message = "the environment's authority did not sign it";
-        look.find("server_foreign", &pair.certificate(), message)
-            .hint = Some(renew.clone());
+        look.find(Rule::ServerForeign, &pair.certificate(), message);
     }
     let mqtt = look.mqtt;
     let missing: Vec<&str> = std::iter::once(&mqtt.public_host)
@@ -48,16 +47,12 @@ pub fn check(look: &mut Look) {
         .collect();
     if !missing.is_empty() {
         let message = format!("it does not carry {}", missing.join(", "));
-        look.find("name_missing", &pair.certificate(), message).hint = Some(renew);
+        look.find(Rule::NameMissing, &pair.certificate(), message);
     }
     if let Some(others) = &look.others
         && let Ok(other) = Certificate::read(&others.server.certificate())
         && other.public_key == server.public_key
     {
-        let message = format!(
-            "the broker of {} has the same key",
-            look.environment.other()
-        );
-        look.find("key_shared", &pair.key(), message);
+        look.share(Rule::KeyShared, "server.key", &pair.key());
     }
 }

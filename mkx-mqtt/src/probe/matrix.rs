@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mkx_contract::record::finding::Findings;
 use mkx_contract::{Failure, Result};
 use tokio::sync::Semaphore;
 
@@ -43,6 +44,7 @@ pub async fn probe(grounds: [Ground; 2]) -> Result<Report> {
         cells: Vec::new(),
         crossings: Vec::new(),
         retained_left: Some(Vec::new()),
+        findings: Findings::default(),
     };
     for place in places.iter().flatten() {
         close(place, &mut drafts, &mut report).await;

@@ -16,11 +16,13 @@ mod report;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use mkx_contract::record::finding::Findings;
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::tool::{interrupt, output, voice};
+use mkx_contract::tool::{findings, interrupt, voice};
 use mkx_contract::{Answer, Result};
 
 use crate::broker;
+use crate::rule::Rule;
 
 pub use report::Report;
 
@@ -33,11 +35,16 @@ pub struct Arguments {
     /// Leave the cells that are as they should be out of the record
     #[arg(long)]
     brief: bool,
+    #[command(flatten)]
+    findings: findings::Arguments,
 }
 
 impl Arguments {
     /// Runs the verb.
     pub fn run(&self, common: &Common) -> Result<Answer> {
+        if let Some(answer) = self.findings.explained::<Rule>() {
+            return answer;
+        }
         let site = common.site()?;
         let since = Instant::now();
         let grounds = ground::both(&site)?;
@@ -49,10 +56,12 @@ impl Arguments {
         interrupt::check()?;
         report.duration_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
         voice::say(report.summary());
+        report.findings = Findings::gather(report.causes(), &site.accepted, &Rule::PROBE);
         if self.brief {
             report.cells.retain(|cell| !cell.confirmed);
         }
-        output::stdout().document(&report)?;
+        self.findings
+            .print::<Rule>(&report, &report.findings, &[])?;
         Ok(Answer::from(report.isolated))
     }
 }

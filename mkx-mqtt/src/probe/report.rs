@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use mkx_contract::record::finding::{Evidence, Finding, Findings, Rule as _};
 use mkx_contract::{EnvironmentName, Record};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::broker::Protocol;
+use crate::rule::Rule;
 
 /// The matrix, and what it says.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +27,8 @@ pub struct Report {
     pub crossings: Vec<Crossing>,
     /// Topics on which a message of the probe is still kept; null: that could not be seen.
     pub retained_left: Option<Vec<Leftover>>,
+    /// What is not as it should be, by cause.
+    pub findings: Findings,
 }
 
 impl Record for Report {
@@ -32,6 +36,29 @@ impl Record for Report {
 }
 
 impl Report {
+    /// What is wrong, by who is in it: one who comes to a broker, or the broker itself.
+    pub fn causes(&self) -> Vec<Finding> {
+        let mut found: Vec<Finding> = self.cells.iter().filter_map(Cell::finding).collect();
+        for crossing in &self.crossings {
+            let subject = format!("{} to {}", crossing.from, crossing.to);
+            let message = format!("a message crossed over from {subject}");
+            let finding = Rule::Crossing.finding(subject, message);
+            let place = seen(crossing.to, &crossing.topic);
+            found.push(finding.at(place).concerns(crossing.from));
+        }
+        for left in self.retained_left.iter().flatten() {
+            let broker = format!("broker of {}", left.environment);
+            let message = format!("the {broker} keeps a message of the probe");
+            let finding = Rule::RetainedLeft.finding(broker, message);
+            found.push(finding.at(seen(left.environment, &left.topic)));
+        }
+        if self.retained_left.is_none() {
+            let message = "nobody can tell what the brokers keep of the probe";
+            found.push(Rule::RetainedLeft.finding("both brokers", message));
+        }
+        found
+    }
+
     /// For people.
     pub fn summary(&self) -> String {
         let wrong = self.cells_total - self.cells_confirmed;
@@ -201,6 +228,51 @@ pub struct Cell {
     pub confirmed: bool,
     /// By what it was seen.
     pub evidence: String,
+}
+
+impl Cell {
+    fn finding(&self) -> Option<Finding> {
+        let rule = match (self.confirmed, self.observed, self.predicted) {
+            (true, ..) => return None,
+            (_, Outcome::Unknown, _) => Rule::Untold,
+            (_, _, Outcome::Refused) => Rule::LetIn,
+            (_, Outcome::TooMuch | Outcome::Allowed, _) => Rule::TooMuch,
+            _ => Rule::TooLittle,
+        };
+        let (who, environment) = (name(&self.identity), self.environment);
+        // A broker that does not answer its own is one cause, whoever else comes.
+        let subject = match rule {
+            Rule::Untold => format!("broker of {environment}"),
+            _ => format!("{who} on the broker of {environment}"),
+        };
+        let message = format!("{subject}: {}", rule.explanation().title);
+        let place = seen(
+            environment,
+            &format!(
+                "{who} {} in MQTT {}: {}, expected {}: {}",
+                name(&self.action),
+                name(&self.protocol),
+                self.observed,
+                self.predicted,
+                self.evidence
+            ),
+        );
+        Some(rule.finding(subject, message).at(place))
+    }
+}
+
+fn seen(environment: EnvironmentName, what: &str) -> Evidence {
+    let place = Evidence {
+        environment: Some(environment),
+        ..Evidence::default()
+    };
+    place.what(what)
+}
+
+/// As the record has it.
+fn name(value: &impl Serialize) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// A message that was heard where it was not published.

@@ -163,8 +163,8 @@ fn the_brokers_certificate_carries_every_name_and_is_shown_at_once() {
     assert!(
         world
             .run(&["check", "eb"])
-            .codes()
-            .contains(&"name_missing".into())
+            .rules()
+            .contains(&"name-missing".into())
     );
     let record = world.run(&["certs", "server", "eb"]).succeeded().json();
     assert_eq!(record["proven"], true);
@@ -431,4 +431,46 @@ fn list(world: &World, folder: &str) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// A folder of certificates, and what runs on it without a site document.
+fn in_folder(world: &World, arguments: &[&str]) -> i32 {
+    let named = ["--directory", "loose", "--name", "broker.example"];
+    world.run(&[&["certs"], arguments, &named].concat()).code()
+}
+
+#[test]
+fn a_folder_has_an_authority_without_a_site_document() {
+    let world = World::empty();
+    fs::remove_file(world.path("site.json")).unwrap();
+    for _ in 0..2 {
+        assert_eq!(in_folder(&world, &["init", "eb"]), 0);
+    }
+    assert_eq!(
+        in_folder(&world, &["player", "eb", "0b7c", "--private-key"]),
+        0
+    );
+    assert_eq!(in_folder(&world, &["revoke", "eb", "--player", "0b7c"]), 0);
+    assert_eq!(in_folder(&world, &["server", "eb"]), 0);
+    let text = world.openssl(&["x509", "-noout", "-text", "-in", "loose/server.crt"]);
+    assert!(text.contains("DNS:broker.example"), "{text}");
+    assert!(world.path("loose/.mkx-mqtt/journal.jsonl").exists());
+    assert!(!world.path("state").exists());
+}
+
+#[test]
+fn a_folder_of_others_is_refused_and_production_is_confirmed_there_too() {
+    let world = World::empty();
+    fs::create_dir(world.path("loose")).unwrap();
+    assert_eq!(in_folder(&world, &["init", "ea"]), 5);
+    assert_eq!(
+        in_folder(&world, &["init", "ea", "--confirm", "broker.example"]),
+        0
+    );
+    fs::remove_dir_all(world.path("loose/.mkx-mqtt")).unwrap();
+    assert_eq!(in_folder(&world, &["init", "eb"]), 5);
+    assert_eq!(
+        in_folder(&world, &["player", "eb", "x", "--private-key"]),
+        5
+    );
 }

@@ -46,7 +46,7 @@ fn a_hash_that_mosquitto_passwd_wrote_is_understood() {
         .status()
         .expect("cannot run mosquitto_passwd: run scripts/setup");
     assert!(status.success());
-    let codes = world.run(&["check", "eb"]).codes();
+    let codes = world.run(&["check", "eb"]).rules();
     assert!(
         !codes.iter().any(|code| code.starts_with("password")),
         "{codes:?}"

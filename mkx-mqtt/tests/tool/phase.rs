@@ -70,7 +70,8 @@ fn the_phase_is_done_where_everything_is_right_and_may_be_done_again() {
 #[test]
 fn what_only_a_person_can_do_is_printed_exactly_and_said_by_the_code() {
     let world = World::running();
-    let finding = json!({"severity": "error", "message": "ID is the same in both environments"});
+    let finding = json!({"severity": "error", "subject": "ID",
+        "message": "ID is the same in both environments"});
     others(&world, &json!([finding]));
     let ran = run(&world, &[]).exits(1);
     let line = "Authorization callback URL  https://eb.test/callback\n";
@@ -81,7 +82,8 @@ fn what_only_a_person_can_do_is_printed_exactly_and_said_by_the_code() {
 #[test]
 fn waiting_ends_when_the_person_is_done_and_a_broken_look_does_not_end_it() {
     let world = World::running();
-    let finding = json!({"severity": "error", "message": "ID is the same in both environments"});
+    let finding = json!({"severity": "error", "subject": "ID",
+        "message": "ID is the same in both environments"});
     others(&world, &json!([finding]));
     let record = std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -17,7 +17,10 @@ fn two_good_brokers_are_isolated_and_every_cell_is_confirmed() {
         .filter(|cell| cell["confirmed"] != true)
         .collect();
     assert!(wrong.is_empty(), "{wrong:?}");
-    assert_eq!(report["isolated"], true);
+    assert_eq!(
+        (&report["isolated"], &report["findings"]),
+        (&json!(true), &json!([]))
+    );
     assert_eq!(cells.len(), 10 * 2 * 2 * 8);
     assert_eq!(report["cells_confirmed"], cells.len());
     let kinds: BTreeSet<String> = cells
@@ -140,6 +143,14 @@ fn a_broker_without_a_revocation_list_is_seen() {
     let report = with_fault(|world| world.edit(CONF, "crlfile", "# crlfile"));
     assert_cell(&report, "revoked", "connect", "allowed");
     assert_cell(&report, "revoked", "publish", "own_only");
+    // Whatever it then can do: one cause.
+    let [finding] = report["findings"].as_array().unwrap().as_slice() else {
+        panic!("{}", report["findings"]);
+    };
+    assert_eq!(finding["rule"], "let-in");
+    assert_eq!(finding["subject"], "revoked on the broker of eb");
+    let wrong = report["cells"].as_array().unwrap().len();
+    assert_eq!(finding["evidence"].as_array().unwrap().len(), wrong);
 }
 
 #[test]
@@ -193,6 +204,8 @@ fn a_bridge_between_the_brokers_is_seen() {
         );
     });
     assert_ne!(report["crossings"], json!([]));
+    let findings = report["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|one| one["rule"] == "crossing"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn the_schema_names_every_record() {
         "mkx.mqtt.authority/1",
         "mkx.mqtt.bundle/1",
         "mkx.mqtt.revocations/1",
-        "mkx.mqtt.check/1",
+        "mkx.mqtt.check/2",
         "mkx.mqtt.probe/1",
     ] {
         assert!(schema["writes"][record].is_object(), "{record}");

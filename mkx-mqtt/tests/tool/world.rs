@@ -301,12 +301,12 @@ impl Ran {
         self.exits(0)
     }
 
-    /// The codes of the findings of `check`.
-    pub fn codes(&self) -> Vec<String> {
+    /// The rules of the findings of `check`.
+    pub fn rules(&self) -> Vec<String> {
         let findings = self.json()["findings"].as_array().unwrap().clone();
         findings
             .iter()
-            .map(|finding| finding["code"].as_str().unwrap().to_owned())
+            .map(|finding| finding["rule"].as_str().unwrap().to_owned())
             .collect()
     }
 }
