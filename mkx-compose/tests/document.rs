@@ -7,7 +7,7 @@ mod world;
 
 use std::fmt::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use containers::{Engine, asleep};
 use serde_json::Value;
@@ -67,6 +67,53 @@ fn the_session_runs_as_it_is_printed() {
         assert_eq!(said, expected, "{command}: {stderr}");
         assert_eq!(output.status.code(), Some(code), "{command}: {stderr}");
     }
+}
+
+#[test]
+fn the_audit_on_a_terminal_is_as_it_is_printed() {
+    let world = World::new();
+    let admin = "  admin:
+    image: dpage/pgadmin4:latest
+    profiles: [tools]
+    networks: [internal]
+    deploy: {resources: {limits: {cpus: \"0.1\", memory: 256M}}}
+";
+    for (checkout, over) in [("makapix", "prod"), ("makapix-dev", "dev")] {
+        let file = format!("{checkout}/deploy/stack/docker-compose.{over}.yml");
+        world.edit(&file, "services:\n", &format!("services:\n{admin}"));
+    }
+    let env = "makapix-dev/deploy/stack/.env.dev";
+    world.edit(env, "DB_PUBLISHED_PORT=5433", "DB_PUBLISHED_PORT=5432");
+    let mut site = world.site();
+    site["accepted"] = serde_json::json!([{
+        "rule": "mutable-tag",
+        "subject": "dpage/pgadmin4:latest",
+        "reason": "started by hand, for an hour",
+        "until": "2999-12-31",
+    }]);
+    world.save_site(&site);
+    let tool = env!("CARGO_BIN_EXE_mkx-compose");
+    let output = Command::new("script")
+        .args([
+            "--quiet",
+            "--return",
+            "--command",
+            &format!("{tool} audit"),
+            "/dev/null",
+        ])
+        .current_dir(world.root())
+        .env("NO_COLOR", "1")
+        .env_remove("MKX_SITE")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+    let session = format!("```text\n$ mkx-compose audit\n{said}```\n");
+    assert!(
+        DOCUMENT.contains(&session),
+        "the session should be\n{session}"
+    );
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

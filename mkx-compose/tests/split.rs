@@ -5,6 +5,7 @@
 
 mod world;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -125,7 +126,14 @@ fn check(name: &str, file: &'static str) -> Corpus {
     let original = corpus.read(file);
     let before = corpus.config(&["--file", file]);
 
+    // What is made in a folder and removed again shows in the folder's own time of change.
+    let changed = || {
+        let metadata = std::fs::metadata(&corpus.folder).unwrap();
+        (metadata.ctime(), metadata.ctime_nsec())
+    };
+    let untouched = changed();
     let dry = corpus.split(&["--dry-run"]);
+    assert_eq!(changed(), untouched, "--dry-run wrote into the checkout");
     assert_eq!(
         dry.status.code(),
         Some(0),
