@@ -178,7 +178,7 @@ impl<'a> Batches<'a> {
                     bytes: copied.bytes,
                     reflinked: copied.reflinked,
                 }),
-                Err(trouble) => self.note(&wanted, trouble, &mut share.tally)?,
+                Err(trouble) => self.note(wanted, trouble, &mut share.tally)?,
             }
             self.progress.advance(1);
         }
@@ -188,10 +188,10 @@ impl<'a> Batches<'a> {
     /// Writes down why one file was not copied, or stops where no other could be either.
     fn note(&self, wanted: &Wanted, trouble: Trouble, tally: &mut Tally) -> Result<()> {
         let faults = &mut tally.faults;
-        let problem = |cause: String| Problem::new(wanted.path, cause);
+        let problem = |cause: String| Problem::new(&wanted.path, cause);
         match trouble {
             Trouble::Missing if wanted.optional => tally.absent += 1,
-            Trouble::Missing => faults.missing.push(wanted.path.to_owned()),
+            Trouble::Missing => faults.missing.push(wanted.path.to_string()),
             Trouble::Refused(cause) => faults.refused.push(problem(cause)),
             Trouble::Source(cause) => faults.failed.push(problem(cause)),
             Trouble::Target(error) if is_for_all(error) => return Err(self.cannot_write(error)),
@@ -276,7 +276,7 @@ impl<'a> Batches<'a> {
                     tally.bytes += file.bytes;
                     tally.reflinked += u64::from(file.reflinked);
                 }
-                Err(error) => self.note(&wanted, Trouble::Target(error), tally)?,
+                Err(error) => self.note(wanted, Trouble::Target(error), tally)?,
             }
         }
         Ok(())

@@ -1,7 +1,4 @@
-//! The manifest, read whole and kept compact: about 75 bytes a file with Makapix' names.
-//!
-//! All paths lie one behind the other in one buffer, a digest behind the path it belongs to; an
-//! entry is 24 bytes. Sorted by path, so that the files of a folder stand together.
+//! The manifest, read whole. Sorted by path, so that the files of a folder stand together.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,40 +23,41 @@ const CHUNK_LIMIT_FILES: usize = 512;
 const DIGEST_BYTES: usize = 32;
 
 /// Which files EB's vault shall hold.
+#[derive(Default)]
 pub struct Manifest {
-    text: Vec<u8>,
-    entries: Vec<Entry>,
+    files: Vec<Wanted>,
     /// Lines whose path can not be used, in the order of the input.
     pub refused: Vec<Problem>,
 }
 
-#[derive(Clone, Copy)]
-struct Entry {
-    offset: u64,
-    size_bytes: u64,
-    path_length: u16,
-    has_size: bool,
-    has_digest: bool,
-    optional: bool,
-}
-
 /// One file of the manifest.
-#[derive(Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct Wanted {
     /// Relative to the vault, in plain components.
-    pub path: &'a str,
+    pub path: Box<str>,
     /// What its size should be, where the manifest says.
     pub size_bytes: Option<u64>,
     /// What its SHA-256 should be, where the manifest says.
-    pub sha256: Option<&'a [u8]>,
+    pub sha256: Option<[u8; DIGEST_BYTES]>,
     /// It is no error that EA does not have it.
     pub optional: bool,
 }
 
-impl<'a> Wanted<'a> {
+impl Wanted {
     /// The folder (empty for the vault itself) and the name in it.
-    pub fn folder_and_name(&self) -> (&'a str, &'a str) {
-        self.path.rsplit_once('/').unwrap_or(("", self.path))
+    pub fn folder_and_name(&self) -> (&str, &str) {
+        self.path.rsplit_once('/').unwrap_or(("", &self.path))
+    }
+
+    /// Takes in what another line says of the file; false where they contradict each other.
+    fn merge(&mut self, other: &Wanted) -> bool {
+        fn agree<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+            one.is_none() || other.is_none() || one == other
+        }
+        let agree = agree(self.size_bytes, other.size_bytes) && agree(self.sha256, other.sha256);
+        self.size_bytes = self.size_bytes.or(other.size_bytes);
+        self.sha256 = self.sha256.or(other.sha256);
+        self.optional &= other.optional;
+        agree
     }
 }
 
@@ -95,33 +93,24 @@ impl Manifest {
 
     /// How many files it names.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.files.len()
     }
 
     /// The file at a position of the sorted order.
-    pub fn get(&self, index: u32) -> Wanted<'_> {
-        let entry = &self.entries[index as usize];
-        let path_end = entry.offset as usize + usize::from(entry.path_length);
-        Wanted {
-            path: self.path(entry),
-            size_bytes: entry.has_size.then_some(entry.size_bytes),
-            sha256: entry
-                .has_digest
-                .then(|| &self.text[path_end..path_end + DIGEST_BYTES]),
-            optional: entry.optional,
-        }
+    pub fn get(&self, index: u32) -> &Wanted {
+        &self.files[index as usize]
     }
 
     /// True where the manifest names the path.
     pub fn names(&self, path: &str) -> bool {
-        self.entries
-            .binary_search_by(|entry| self.path(entry).cmp(path))
+        self.files
+            .binary_search_by(|file| file.path.as_ref().cmp(path))
             .is_ok()
     }
 
     /// All positions.
     pub fn all(&self) -> Vec<u32> {
-        (0..self.entries.len() as u32).collect()
+        (0..self.files.len() as u32).collect()
     }
 
     /// Cuts positions (ascending) into runs of one folder each, none too long for one worker.
@@ -138,16 +127,6 @@ impl Manifest {
         }
         runs
     }
-
-    fn path(&self, entry: &Entry) -> &str {
-        path_of(&self.text, entry)
-    }
-}
-
-fn path_of<'a>(text: &'a [u8], entry: &Entry) -> &'a str {
-    let start = entry.offset as usize;
-    let bytes = &text[start..start + usize::from(entry.path_length)];
-    std::str::from_utf8(bytes).expect("paths were checked when they were read")
 }
 
 /// A manifest that is being read.
@@ -162,11 +141,7 @@ impl Reading {
         Reading {
             name,
             number: 0,
-            manifest: Manifest {
-                text: Vec::new(),
-                entries: Vec::new(),
-                refused: Vec::new(),
-            },
+            manifest: Manifest::default(),
         }
     }
 
@@ -241,20 +216,15 @@ impl Reading {
                 return Ok(());
             }
         };
-        let manifest = &mut self.manifest;
-        if manifest.entries.len() == u32::MAX as usize {
+        if self.manifest.files.len() == u32::MAX as usize {
             return Err(self.cannot_read("there are more than 4,294,967,295 files"));
         }
-        manifest.entries.push(Entry {
-            offset: manifest.text.len() as u64,
-            size_bytes: line.size_bytes.unwrap_or(0),
-            path_length: path.len() as u16,
-            has_size: line.size_bytes.is_some(),
-            has_digest: digest.is_some(),
+        self.manifest.files.push(Wanted {
+            path: path.into(),
+            size_bytes: line.size_bytes,
+            sha256: digest,
             optional: line.optional.unwrap_or(false),
         });
-        manifest.text.extend_from_slice(path.as_bytes());
-        manifest.text.extend(digest.into_iter().flatten());
         Ok(())
     }
 
@@ -295,20 +265,14 @@ impl Reading {
 
     fn finish(self) -> Result<Manifest> {
         let mut manifest = self.manifest;
-        let text = std::mem::take(&mut manifest.text);
-        let path = |entry: &Entry| path_of(&text, entry);
         let mut conflict = None;
-        manifest
-            .entries
-            .sort_unstable_by(|a, b| path(a).cmp(path(b)));
-        manifest.entries.dedup_by(|later, kept| {
-            if path(later) != path(kept) {
-                return false;
+        manifest.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        manifest.files.dedup_by(|later, kept| {
+            let is_same = later.path == kept.path;
+            if is_same && !kept.merge(later) {
+                conflict = Some(kept.path.clone());
             }
-            if !merge(kept, later, &text) {
-                conflict = Some(path(kept).to_owned());
-            }
-            true
+            is_same
         });
         if let Some(twice) = conflict {
             return Err(Failure::input(format!(
@@ -316,7 +280,6 @@ impl Reading {
                 self.name
             )));
         }
-        manifest.text = text;
         Ok(manifest)
     }
 
@@ -338,28 +301,6 @@ impl Reading {
         ))
         .hint("the tool in front of the pipe failed; its own message says why")
     }
-}
-
-/// What two lines for one file say together; false where they contradict each other.
-fn merge(kept: &mut Entry, later: &Entry, text: &[u8]) -> bool {
-    let digest = |entry: &Entry| {
-        let start = entry.offset as usize + usize::from(entry.path_length);
-        entry.has_digest.then(|| &text[start..start + DIGEST_BYTES])
-    };
-    let sizes_agree = !(kept.has_size && later.has_size) || kept.size_bytes == later.size_bytes;
-    let digests_agree = match (digest(kept), digest(later)) {
-        (Some(a), Some(b)) => a == b,
-        _ => true,
-    };
-    let size = if kept.has_size { *kept } else { *later };
-    let optional = kept.optional && later.optional;
-    if later.has_digest {
-        *kept = *later;
-    }
-    kept.size_bytes = size.size_bytes;
-    kept.has_size = size.has_size;
-    kept.optional = optional;
-    sizes_agree && digests_agree
 }
 
 fn parse_digest(text: &[u8]) -> Option<[u8; DIGEST_BYTES]> {
@@ -498,7 +439,7 @@ mod tests {
         );
         let manifest = read(text.as_bytes()).unwrap();
         assert_eq!(manifest.len(), 1);
-        assert_eq!(manifest.get(0).path, "ok/x");
+        assert_eq!(&*manifest.get(0).path, "ok/x");
         let causes: Vec<_> = manifest.refused.iter().map(|p| p.cause.as_str()).collect();
         assert_eq!(
             causes,

@@ -97,8 +97,8 @@ fn look_at_folder(
     };
     for index in positions {
         let wanted = manifest.get(index);
-        let verdict = look_at(&folders, &wanted, checksum);
-        note(survey, index, &wanted, verdict);
+        let verdict = look_at(&folders, wanted, checksum);
+        note(survey, index, wanted, verdict);
     }
 }
 
@@ -114,7 +114,7 @@ enum Verdict {
 
 fn note(survey: &mut Survey, index: u32, wanted: &Wanted, verdict: Verdict) {
     let faults = &mut survey.faults;
-    let problem = |cause| Problem::new(wanted.path, cause);
+    let problem = |cause| Problem::new(&wanted.path, cause);
     match verdict {
         Verdict::Copy { size_bytes } => {
             survey.bytes += size_bytes;
@@ -125,7 +125,7 @@ fn note(survey: &mut Survey, index: u32, wanted: &Wanted, verdict: Verdict) {
         }
         Verdict::Unchanged => survey.unchanged += 1,
         Verdict::Missing if wanted.optional => survey.absent += 1,
-        Verdict::Missing => faults.missing.push(wanted.path.to_owned()),
+        Verdict::Missing => faults.missing.push(wanted.path.to_string()),
         Verdict::Mismatched(cause) => faults.mismatched.push(problem(cause)),
         Verdict::Refused(cause) => faults.refused.push(problem(cause)),
         Verdict::Failed(cause) => faults.failed.push(problem(cause)),

@@ -137,7 +137,7 @@ fn compare(vaults: &Vaults, manifest: &Manifest, jobs: usize) -> Result<Verifica
         let target = vaults.target.folder(folder);
         for &index in &all[run] {
             let wanted = manifest.get(index);
-            note(found, &wanted, judge(&source, &target, &wanted));
+            note(found, wanted, judge(&source, &target, wanted));
         }
         !interrupt::arrived()
     });
@@ -164,11 +164,11 @@ enum Verdict {
 }
 
 fn note(found: &mut Verification, wanted: &Wanted, verdict: Result<Verdict, Errno>) {
-    let problem = |cause: String| Problem::new(wanted.path, cause);
+    let problem = |cause: String| Problem::new(&wanted.path, cause);
     match verdict {
         Ok(Verdict::Equal) => found.equal += 1,
         Ok(Verdict::Absent) => found.absent += 1,
-        Ok(Verdict::Missing) => found.missing.push(wanted.path.to_owned()),
+        Ok(Verdict::Missing) => found.missing.push(wanted.path.to_string()),
         Ok(Verdict::Differs(cause)) => found.differing.push(problem(cause)),
         Err(error) => match tree::refusal(error) {
             Some(cause) => found.differing.push(problem(cause.into())),
