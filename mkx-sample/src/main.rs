@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use mkx_sample::command::Arguments;
+use mkx_sample::cli::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -46,6 +46,11 @@ pub fn array<S: AsRef<str>>(values: impl IntoIterator<Item = S>, type_name: &str
     format!("{}::{type_name}[]", literal(&body))
 }
 
+/// SQL of the policy, in brackets; a comment at its end ends there.
+pub fn of_policy(condition: &str) -> String {
+    format!("({condition}\n)")
+}
+
 /// The text of a `json` value without what only `json` takes: `\u0000` and halves of surrogate
 /// pairs, which `jsonb` and the server's own functions refuse, become U+FFFD.
 pub fn readable_json(value: &str) -> String {

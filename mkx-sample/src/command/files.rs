@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use crate::guard::database::Mark;
+use crate::database::mark::Mark;
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::input::Input;
@@ -13,8 +13,9 @@ use mkx_contract::{Answer, Failure, Record, Result};
 use rustix::fs::FileType;
 use serde::{Deserialize, Serialize};
 
-use crate::endpoint::Endpoint;
-use crate::{files, policy, sample};
+use crate::database::endpoint::Endpoint;
+use crate::policy;
+use crate::target::{files, sample};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -7,13 +7,13 @@ use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::{output, voice};
 use mkx_contract::{Answer, Result, Secret};
 
-use crate::catalog::Catalog;
-use crate::choice::Choice;
-use crate::endpoint::Endpoint;
-use crate::plan::Plan;
+use crate::choose::choice::Choice;
+use crate::choose::plan::Plan;
+use crate::choose::selection::select;
+use crate::database::catalog::Catalog;
+use crate::database::endpoint::Endpoint;
+use crate::database::source::{Settings, Source};
 use crate::policy::{PolicyFile, check};
-use crate::selection::select;
-use crate::source::{Settings, Source};
 use crate::transform::Context;
 
 const EXAMPLES: &str = "\

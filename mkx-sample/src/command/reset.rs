@@ -5,8 +5,8 @@ use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::output;
 use mkx_contract::{Answer, Result};
 
-use crate::endpoint::Endpoint;
-use crate::reset;
+use crate::database::endpoint::Endpoint;
+use crate::target::reset;
 
 const EXAMPLES: &str = "\
 Examples:

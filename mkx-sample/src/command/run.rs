@@ -8,10 +8,10 @@ use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::{output, voice};
 use mkx_contract::{Answer, Failure, Result};
 
+use crate::build::run;
 use crate::command::plan::{ChoiceArguments, PlanVerb};
-use crate::endpoint::Endpoint;
+use crate::database::endpoint::Endpoint;
 use crate::policy::PolicyFile;
-use crate::run;
 
 const EXAMPLES: &str = "\
 Examples:

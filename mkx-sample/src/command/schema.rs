@@ -5,11 +5,11 @@ use mkx_contract::tool::output;
 use mkx_contract::tool::schema::Schemas;
 use mkx_contract::{Answer, Result, Site};
 
-use crate::plan::Plan;
+use crate::build::report::Report;
+use crate::choose::plan::Plan;
+use crate::judge::Verification;
 use crate::policy::Policy;
-use crate::report::Report;
-use crate::reset::ResetReport;
-use crate::verify::Verification;
+use crate::target::reset::ResetReport;
 
 /// Prints the JSON Schema of every record that the tool reads or writes.
 pub fn run() -> Result<Answer> {

@@ -7,13 +7,15 @@ use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::{output, voice};
 use mkx_contract::{Answer, Failure, Result, Secret};
 
-use crate::catalog::Catalog;
-use crate::choice::apply_cap;
-use crate::endpoint::Endpoint;
-use crate::source::{Settings, Source};
+use crate::choose::choice::apply_cap;
+use crate::database::catalog::Catalog;
+use crate::database::endpoint::Endpoint;
+use crate::database::identity;
+use crate::database::source::{Settings, Source};
+use crate::judge::{self, Check, Moment, Options, Verification};
+use crate::policy;
+use crate::target::sample;
 use crate::transform::Context;
-use crate::verify::{self, Check, Moment, Options, Verification};
-use crate::{identity, policy, sample};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -80,7 +82,7 @@ impl Verify {
                 .collect(),
             moment: mark.judged_snapshot.map_or(Moment::Unknown, Moment::Since),
         };
-        let verification = verify::judge(&mut source, &mut client, &catalog, &policy, &options)?;
+        let verification = judge::judge(&mut source, &mut client, &catalog, &policy, &options)?;
         tell(&verification, &options.moment);
         output::stdout().document(&verification)?;
         Ok(Answer::from(verification.ok))

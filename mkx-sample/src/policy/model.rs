@@ -156,6 +156,13 @@ pub struct Reference {
     pub otherwise: Otherwise,
 }
 
+impl Reference {
+    /// True where it decides whether its row comes.
+    pub fn drops(&self) -> bool {
+        self.otherwise == Otherwise::Drop
+    }
+}
+
 /// What happens to a reference without a foreign key whose target does not come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

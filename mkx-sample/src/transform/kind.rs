@@ -1,6 +1,6 @@
 //! What a transform can do with a column depends on a few families of types.
 
-use crate::catalog::Column;
+use crate::database::catalog::Column;
 
 /// A family of types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ mod urls;
 
 use mkx_contract::{Failure, Result, Site};
 
-use crate::catalog::{Column, Table};
+use crate::database::catalog::{Column, Table};
 use crate::policy::Transform;
 use crate::sql;
 use kind::Kind;

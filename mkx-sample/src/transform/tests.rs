@@ -2,7 +2,7 @@ use mkx_contract::Kind as Exit;
 use serde_json::json;
 
 use super::*;
-use crate::catalog::TableName;
+use crate::database::catalog::TableName;
 
 fn column(name: &str, type_name: &str) -> Column {
     let max_length = type_name
@@ -25,7 +25,6 @@ fn column(name: &str, type_name: &str) -> Column {
         max_length,
         is_nullable: false,
         is_generated: false,
-        is_identity: false,
         is_enum: false,
     }
 }

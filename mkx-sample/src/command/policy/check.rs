@@ -9,7 +9,7 @@ use mkx_contract::{Answer, Record, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::Catalog;
+use crate::database::catalog::Catalog;
 use crate::policy::PolicyFile;
 use crate::policy::check::{self, Problem, Severity};
 

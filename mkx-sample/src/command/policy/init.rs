@@ -11,7 +11,7 @@ use mkx_contract::{Answer, Failure, Record, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::Catalog;
+use crate::database::catalog::Catalog;
 use crate::policy::{self, PolicyFile, draft, preset};
 
 const EXAMPLES: &str = "\

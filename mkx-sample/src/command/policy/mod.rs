@@ -7,8 +7,8 @@ use clap::Subcommand;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::{Answer, Result, Secret};
 
-use crate::endpoint::Endpoint;
-use crate::source::{Settings, Source};
+use crate::database::endpoint::Endpoint;
+use crate::database::source::{Settings, Source};
 
 pub use check::Checked;
 pub use init::Written;

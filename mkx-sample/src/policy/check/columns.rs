@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::{Check, Problem};
-use crate::catalog::{Column, Table};
+use crate::database::catalog::{Column, Table};
 use crate::policy::{TablePolicy, Transform, draft, layout};
 use crate::transform;
 

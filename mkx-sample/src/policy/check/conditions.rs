@@ -4,8 +4,8 @@ use mkx_contract::{Failure, Result};
 use postgres::Client;
 
 use super::Problem;
-use crate::catalog::{Catalog, Table};
-use crate::endpoint::cause;
+use crate::database::catalog::{Catalog, Table};
+use crate::database::endpoint::cause;
 use crate::policy::{Policy, TablePolicy, Transform};
 use crate::transform::{Context, expression};
 

@@ -1,7 +1,7 @@
 //! Every foreign key with an edge that can be followed.
 
 use super::{Check, Problem};
-use crate::catalog::{ForeignKey, Table};
+use crate::database::catalog::{ForeignKey, Table};
 use crate::policy::{Edge, Rows, TablePolicy, Transform, draft};
 
 impl Check<'_> {

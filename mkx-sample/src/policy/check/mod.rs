@@ -16,7 +16,7 @@ use mkx_contract::{Failure, Result};
 use postgres::Client;
 
 use super::{Policy, PolicyFile, Rows, TablePolicy};
-use crate::catalog::{Catalog, Table};
+use crate::database::catalog::{Catalog, Table};
 use crate::transform::Context;
 
 /// What can be told from the catalog alone.

@@ -1,7 +1,7 @@
 //! References that the database does not know as foreign keys.
 
 use super::Check;
-use crate::catalog::{Column, Table};
+use crate::database::catalog::{Column, Table};
 use crate::policy::{Otherwise, Reference, TablePolicy};
 
 impl Check<'_> {

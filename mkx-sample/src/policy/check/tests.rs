@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::catalog::{Column, ForeignKey, TableName};
+use crate::database::catalog::{Column, ForeignKey, TableName};
 
 fn name(name: &str) -> TableName {
     TableName {
@@ -18,7 +18,6 @@ fn column(name: &str, base: &str, is_nullable: bool) -> Column {
         max_length: None,
         is_nullable,
         is_generated: name == "computed",
-        is_identity: false,
         is_enum: false,
     }
 }
@@ -65,7 +64,7 @@ fn catalog() -> Catalog {
     );
     let kinds = table("kinds", vec![column("id", "int4", false)], &[]);
     Catalog {
-        release: crate::release::Release(170_000),
+        release: crate::database::release::Release(170_000),
         tables: [users, posts, kinds]
             .into_iter()
             .map(|t| (t.name.clone(), t))

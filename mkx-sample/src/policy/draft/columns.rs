@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use super::EMAIL_DOMAIN;
-use crate::catalog::{Column, Table};
+use crate::database::catalog::{Column, Table};
 use crate::policy::{Form, Pseudonym, Transform};
 use crate::transform::{Context, expression};
 

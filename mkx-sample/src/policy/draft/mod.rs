@@ -12,7 +12,7 @@ use mkx_contract::{Failure, Result};
 pub use columns::transform;
 
 use super::{Edge, Policy, Root, Rows, TablePolicy};
-use crate::catalog::{Catalog, ForeignKey, Table};
+use crate::database::catalog::{Catalog, ForeignKey, Table};
 use tables::Plan;
 
 /// The domain of pseudonymous addresses in a draft (RFC 2606).

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::columns;
-use crate::catalog::{Catalog, ForeignKey, Table, TableName};
+use crate::database::catalog::{Catalog, ForeignKey, Table, TableName};
 use crate::policy::{Activity, Edge, Rows};
 
 /// Names of the table whose rows are people.

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::catalog::{Column, TableName};
+use crate::database::catalog::{Column, TableName};
 
 fn column(name: &str, base: &str, max_length: Option<u32>, is_nullable: bool) -> Column {
     Column {
@@ -14,7 +14,6 @@ fn column(name: &str, base: &str, max_length: Option<u32>, is_nullable: bool) ->
         max_length,
         is_nullable,
         is_generated: false,
-        is_identity: false,
         is_enum: false,
     }
 }
@@ -137,7 +136,7 @@ fn shop() -> Catalog {
         ),
     ];
     Catalog {
-        release: crate::release::Release(170_000),
+        release: crate::database::release::Release(170_000),
         tables: tables
             .into_iter()
             .map(|table| (table.name.clone(), table))

@@ -1,0 +1,150 @@
+//! What a run would bring, as a record and as a table for people.
+
+use mkx_contract::Record;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::choose::choice::Choice;
+use crate::choose::coverage::CoverageAdded;
+use crate::choose::selection::{EdgeRows, Selection};
+
+/// `mkx.sample.plan/1`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// Per cent of the root rows that was asked for.
+    pub percent: f64,
+    /// The seed that chooses them.
+    pub seed: String,
+    /// The root rows: users.
+    pub roots: Roots,
+    /// Every table.
+    pub tables: Vec<TableRows>,
+    /// What each edge brings, nulls or drops.
+    pub edges: Vec<EdgeRows>,
+    /// What was added so that every enum-like value occurs.
+    pub coverage: Vec<CoverageAdded>,
+    /// Rows that would be copied.
+    pub rows: u64,
+    /// Rows that EA has.
+    pub rows_in_source: u64,
+}
+
+impl Record for Plan {
+    const RECORD: &'static str = "mkx.sample.plan/1";
+}
+
+/// The root rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Roots {
+    /// In EA.
+    pub total: u64,
+    /// That could be sampled.
+    pub eligible: u64,
+    /// Chosen by seed and per cent.
+    pub sampled: u64,
+    /// Whole ones that came otherwise: included, pinned, referred to, or for coverage.
+    pub added: u64,
+    /// That come as stubs.
+    pub stubs: u64,
+}
+
+/// One table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TableRows {
+    /// The table.
+    pub table: String,
+    /// Rows that would come.
+    pub rows: u64,
+    /// Rows that EA has.
+    pub rows_in_source: u64,
+    /// The former by the latter, 0 to 1; null for an empty table.
+    pub share: Option<f64>,
+}
+
+impl Plan {
+    /// The plan of a selection.
+    pub fn new(choice: &Choice, selection: &Selection) -> Plan {
+        let tables: Vec<TableRows> = selection
+            .tables
+            .iter()
+            .map(|copy| TableRows {
+                table: copy.table.to_string(),
+                rows: copy.rows,
+                rows_in_source: copy.rows_in_source,
+                share: (copy.rows_in_source > 0)
+                    .then(|| copy.rows as f64 / copy.rows_in_source as f64),
+            })
+            .collect();
+        Plan {
+            percent: choice.percent,
+            seed: choice.seed.clone(),
+            roots: Roots {
+                total: selection.roots_total,
+                eligible: selection.roots_eligible,
+                sampled: selection.roots_sampled,
+                added: selection.roots_added,
+                stubs: selection.roots_stubs,
+            },
+            rows: tables.iter().map(|table| table.rows).sum(),
+            rows_in_source: tables.iter().map(|table| table.rows_in_source).sum(),
+            tables,
+            edges: selection.edges.clone(),
+            coverage: selection.coverage.clone(),
+        }
+    }
+
+    /// Lines for people: the tables, and what brings rows that nobody owns.
+    pub fn table(&self) -> Vec<String> {
+        let width = self
+            .tables
+            .iter()
+            .map(|table| table.table.len())
+            .max()
+            .unwrap_or(0);
+        let mut lines = vec![format!(
+            "{} of {} users by seed \"{}\", {} more whole, {} as stubs",
+            self.roots.sampled, self.roots.eligible, self.seed, self.roots.added, self.roots.stubs
+        )];
+        lines.push(format!(
+            "{:width$} {:>10} {:>10} {:>7}",
+            "table", "rows", "of", "share"
+        ));
+        for table in &self.tables {
+            let share = table
+                .share
+                .map_or(String::from("-"), |share| format!("{:.1} %", share * 100.0));
+            lines.push(format!(
+                "{:width$} {:>10} {:>10} {share:>7}",
+                table.table, table.rows, table.rows_in_source
+            ));
+        }
+        for edge in self.edges.iter().filter(|edge| edge.rows > 0) {
+            let what = match edge.policy {
+                crate::policy::Edge::Own => "children come along",
+                crate::policy::Edge::Include => "parents come too",
+                crate::policy::Edge::Stub => "parents come as stubs",
+                crate::policy::Edge::Null => "references become null",
+                crate::policy::Edge::Require => "rows are dropped",
+            };
+            lines.push(format!(
+                "{}.{} -> {}: {} {what}",
+                edge.table, edge.columns, edge.parent, edge.rows
+            ));
+        }
+        for added in &self.coverage {
+            let values: Vec<_> = added
+                .values
+                .iter()
+                .map(|value| value.as_deref().unwrap_or("null"))
+                .collect();
+            lines.push(format!(
+                "{}.{}: {} rows so that {} occurs",
+                added.table,
+                added.column,
+                added.rows,
+                values.join(", ")
+            ));
+        }
+        lines
+    }
+}

@@ -1,0 +1,119 @@
+//! EB's sample as it was when it was filled, from the untouched copy; nothing of EA is read.
+
+use std::time::Instant;
+
+use mkx_contract::tool::interrupt;
+use mkx_contract::tool::journal::Journal;
+use mkx_contract::tool::lock::SiteLock;
+use mkx_contract::tool::voice;
+use mkx_contract::{EnvironmentName, Failure, Record, Result, Site};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::build::progress::{Phase, Phases, milliseconds};
+use crate::build::report::Place;
+use crate::database::endpoint::Endpoint;
+use crate::target::cluster::Cluster;
+use crate::target::grants::{Kept, Privilege};
+use crate::target::{guard, swap};
+
+const STEP: &str = "mkx-sample reset";
+
+/// What `reset` did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ResetReport {
+    /// True where EB holds its sample again.
+    pub ok: bool,
+    /// EB's database.
+    pub target: Place,
+    /// When the sample was taken from EA, RFC 3339 in UTC.
+    pub created_at: String,
+    /// The parts.
+    pub phases: Vec<Phase>,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
+impl Record for ResetReport {
+    const RECORD: &'static str = "mkx.sample.reset/1";
+}
+
+/// Replaces EB's database by a copy of the untouched one.
+///
+/// # Errors
+/// Exit 3 where there is no untouched copy; exit 5 where the target is not EB; exit 4, and EB is
+/// as it was.
+pub fn run(site: &Site, to: &Endpoint) -> Result<ResetReport> {
+    let since = Instant::now();
+    let mut phases = Phases::default();
+    let _lock = SiteLock::take(&site.state_directory, STEP)?;
+    let mut live = to.connect_if_exists(guard::READ_ONLY)?;
+    if let Some(live) = &mut live {
+        guard::check_reset(site, to, live)?;
+    }
+    let mut cluster = Cluster::open(to, &site.name)?;
+    cluster.check_names()?;
+    let Some(mark) = cluster.pristine_mark()? else {
+        return Err(Failure::input(format!(
+            "cannot reset \"{}\" on {}: there is no untouched copy of it",
+            to.database(),
+            to.address()
+        ))
+        .hint("fill it anew: mkx-sample run"));
+    };
+    let kept = match &mut live {
+        Some(live) => Kept::read(live, to)?,
+        None => Kept::default(),
+    };
+    drop(live);
+    let step = Journal::at(&site.state_directory).begin(
+        STEP,
+        EnvironmentName::Eb,
+        None,
+        json!({ "target": Place::of(to), "created_at": mark.created_at }),
+    )?;
+    let database = site.environments.eb.database.as_ref();
+    let named = database.and_then(|database| database.owner.clone());
+    let owner = named.unwrap_or_else(|| to.role());
+    let privilege = Privilege {
+        kept: &kept,
+        grants: site.environments.eb.grants(),
+        owner: &owner,
+    };
+    let names = cluster.names.clone();
+    let changed = (|| {
+        phases.run("clean", || cluster.remove_leftovers())?;
+        phases.run("copy", || {
+            let owner = privilege.database_owner();
+            cluster.clone(&names.pristine, &names.build, owner, &mark, false)?;
+            privilege.seal(&mut cluster, &names.build)
+        })?;
+        phases.run("swap", || swap::swap(&mut cluster, &mark, false))
+    })();
+    if let Err(failure) = changed {
+        let failure = interrupt::explain(failure);
+        remove_leftovers(
+            Cluster::open(to, &site.name)
+                .as_mut()
+                .map_err(|error| error.clone()),
+        );
+        step.failed(&failure)?;
+        return Err(failure);
+    }
+    remove_leftovers(Ok(&mut cluster));
+    step.done(json!({ "created_at": mark.created_at }))?;
+    Ok(ResetReport {
+        ok: true,
+        target: Place::of(to),
+        created_at: mark.created_at,
+        phases: phases.ended,
+        duration_ms: milliseconds(since.elapsed()),
+    })
+}
+
+fn remove_leftovers(cluster: Result<&mut Cluster>) {
+    if let Err(failure) = cluster.and_then(Cluster::remove_leftovers) {
+        voice::warn(format!("{failure}; the next run removes it"));
+    }
+}
