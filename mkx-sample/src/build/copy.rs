@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use indicatif::HumanBytes;
 use mkx_contract::tool::interrupt;
+use mkx_contract::tool::progress::Bars;
 use mkx_contract::{Failure, Result};
 use postgres::Client;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::build::progress::{Bars, milliseconds};
+use crate::build::progress::milliseconds;
 use crate::build::watch::Watch;
 use crate::choose::selection::TableCopy;
 use crate::database::catalog::{Catalog, TableName};
@@ -208,8 +210,8 @@ impl Work<'_> {
             copy.table.sql(),
             sql::identifiers(&copy.columns)
         );
-        let mut bar = self.bars.table(&name, copy.rows);
-        let mut rows = 0;
+        let bar = self.bars.bar(&name, copy.rows);
+        let (mut rows, mut size_bytes) = (0, 0);
         let mut transaction = to.transaction().map_err(|error| write(&error))?;
         transaction
             .batch_execute(&format!("TRUNCATE {}", copy.table.sql()))
@@ -229,7 +231,9 @@ impl Work<'_> {
                     .write_all(row)
                     .map_err(|error| broken(&error, &write))?;
                 reader.consume(length);
-                bar.row(length);
+                size_bytes += length as u64;
+                bar.advance(1);
+                bar.say(|| format!("rows, {}", HumanBytes(size_bytes)));
                 if interrupt::arrived() || self.is_failed.load(Ordering::Relaxed) {
                     self.copying.watch.cancel_all();
                     return Err(Failure::interrupted());
@@ -249,7 +253,7 @@ impl Work<'_> {
             table: name,
             rows_in_source: copy.rows_in_source,
             rows,
-            size_bytes: bar.bytes(),
+            size_bytes,
             duration_ms: milliseconds(since.elapsed()),
         })
     }

@@ -6,7 +6,9 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use mkx_contract::tool::journal::make_state_directory;
-use mkx_contract::{Failure, Result, Secret, Site};
+use mkx_contract::{Failure, Result, Secret};
+
+use crate::setting::Setting;
 
 /// As the application hashes passwords.
 const BCRYPT_COST: u32 = 12;
@@ -26,19 +28,16 @@ pub struct DevelopmentPassword {
 }
 
 /// The site's own password, else one that is generated once and kept in a file of mode 0600 under
-/// the state directory.
+/// the state `directory`.
 ///
 /// # Errors
 /// Exit 3 where the site's is missing or too long; exit 4 where the file can not be written.
-pub fn of(site: &Site) -> Result<DevelopmentPassword> {
-    let (password, file) = match &site.sample.password {
-        Some(source) => {
-            let env_files = site.environments.eb.env_file_paths();
-            (source.read(&env_files)?, None)
-        }
+pub fn of(setting: &Setting, directory: &Path) -> Result<DevelopmentPassword> {
+    let (password, file) = match &setting.sample.password {
+        Some(source) => (setting.secret(source)?, None),
         None => {
-            let path = site.state_directory.join(FILE);
-            (kept(&site.state_directory, &path)?, Some(path))
+            let path = directory.join(FILE);
+            (kept(directory, &path)?, Some(path))
         }
     };
     if password.expose().len() > LIMIT_BYTES {

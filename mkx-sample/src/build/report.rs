@@ -20,8 +20,8 @@ use crate::judge::Verification;
 pub struct Report {
     /// True where EB now holds this sample.
     pub ok: bool,
-    /// The site's name.
-    pub site: String,
+    /// The site's name; null where there was no site document.
+    pub site: Option<String>,
     /// The moment of EA that the sample shows, RFC 3339 in UTC.
     #[schemars(with = "String")]
     pub snapshot_at: Timestamp,
@@ -35,7 +35,7 @@ pub struct Report {
     /// EB's database.
     pub target: Place,
     /// How the sample was chosen.
-    pub sample: Sampled,
+    pub sample: Choice,
     /// Rows of the root table (users).
     pub roots: Roots,
     /// All rows that came.
@@ -84,31 +84,6 @@ impl Place {
             address: endpoint.address(),
             database: endpoint.database(),
             role: endpoint.role(),
-        }
-    }
-}
-
-/// How a sample was chosen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Sampled {
-    /// Per cent of eligible root rows that were asked for.
-    pub percent: f64,
-    /// The seed.
-    pub seed: String,
-    /// Names that came in any case.
-    pub include: Vec<String>,
-    /// The newest so many rows of each owner, where that was asked for.
-    pub cap: Option<u64>,
-}
-
-impl Sampled {
-    /// Of what was asked for.
-    pub fn of(choice: &Choice) -> Sampled {
-        Sampled {
-            percent: choice.percent,
-            seed: choice.seed.clone(),
-            include: choice.include.clone(),
-            cap: choice.cap,
         }
     }
 }

@@ -4,18 +4,16 @@ use std::time::{Duration, Instant};
 
 use crate::database::mark::{Mark, Origin};
 use jiff::Timestamp;
-use mkx_contract::tool::interrupt;
-use mkx_contract::tool::journal::Journal;
-use mkx_contract::tool::lock::SiteLock;
+use mkx_contract::tool::step::End;
 use mkx_contract::tool::voice;
-use mkx_contract::{EnvironmentName, Failure, Result, Secret, Site};
+use mkx_contract::{EnvironmentName, Failure, Result, Secret};
 use serde_json::json;
 
 use crate::build::copy::CopiedTable;
 use crate::build::dump::Programs;
 use crate::build::password::{self, DevelopmentPassword};
 use crate::build::progress::{Phases, milliseconds};
-use crate::build::report::{Place, Report, Roots, Sampled};
+use crate::build::report::{Place, Report, Roots};
 use crate::build::sequences::{self, Sequence};
 use crate::build::staging::{Build, Folder};
 use crate::build::watch::Watch;
@@ -27,20 +25,20 @@ use crate::database::release::Release;
 use crate::database::source::{Settings, Source};
 use crate::judge::{self, Moment, Verification};
 use crate::policy::{PolicyFile, check};
+use crate::setting::{Held, Setting};
 use crate::target::cluster::Cluster;
 use crate::target::grants::{Kept, Privilege};
 use crate::target::guard::{self, Target};
 use crate::target::names::Names;
 use crate::target::{sample, swap};
-use crate::transform::Context;
 
 /// Who holds the lock, and what the journal calls the step.
 const STEP: &str = "mkx-sample run";
 
 /// What a run was asked for.
 pub struct Run<'a> {
-    /// The site.
-    pub site: &'a Site,
+    /// The site, or what stands for it.
+    pub setting: &'a Setting,
     /// The policy.
     pub policy: &'a PolicyFile,
     /// EA.
@@ -88,51 +86,59 @@ impl Run<'_> {
         let since = Instant::now();
         let mut phases = Phases::default();
         let watch = Watch::start();
-        let _lock = SiteLock::take(&self.site.state_directory, STEP)?;
         let (from, to) = (&self.from, &self.to);
-        let mut target = phases.run("guard", || guard::check(&self.site.name, from, to))?;
-        let mut ready = self.prepare(&mut target, &mut phases, &watch)?;
+        let held = self.setting.hold(to, STEP)?;
+        let mut target = phases.run("guard", || guard::check(self.setting.name(), from, to))?;
+        let mut ready = self.prepare(&held, &mut target, &mut phases, &watch)?;
         let detail = json!({
             "source": Place::of(from),
             "target": Place::of(to),
-            "sample": Sampled::of(&self.choice),
+            "sample": self.choice,
         });
-        let journal = Journal::at(&self.site.state_directory);
-        let step = journal.begin(STEP, EnvironmentName::Eb, None, detail)?;
-        let changed = self.change(&mut ready, &mut target.cluster, &mut phases, &watch);
-        let failure = match changed {
+        let work = || match self.change(&held, &mut ready, &mut target.cluster, &mut phases, &watch)
+        {
             Ok(outcome) => {
                 let report = self.report(&ready, outcome, &phases, since);
-                if report.ok {
-                    let (rows, roots) = (report.rows, &report.roots);
-                    step.done(json!({ "rows": rows, "roots": roots }))?;
-                } else {
-                    self.clean_up();
-                    step.failed(&Failure::no("the sample was judged and is not right"))?;
-                }
-                return Ok(report);
+                Ok(self.ended(report))
             }
-            Err(failure) => interrupt::explain(failure),
+            Err(failure) => {
+                self.clean_up();
+                Err(failure)
+            }
         };
+        held.turn.run(EnvironmentName::Eb, detail, work)
+    }
+
+    /// What the journal says of it.
+    fn ended(&self, report: Report) -> (Report, End) {
+        if report.ok {
+            let detail = json!({ "rows": report.rows, "roots": report.roots });
+            return (report, End::Done(detail));
+        }
         self.clean_up();
-        step.failed(&failure)?;
-        Err(failure)
+        let failure = Failure::no("the sample was judged and is not right");
+        (report, End::Failed(failure))
     }
 
     /// Reads everything that decides what will be done.
-    fn prepare(&self, target: &mut Target, phases: &mut Phases, watch: &Watch) -> Result<Ready> {
+    fn prepare(
+        &self,
+        held: &Held,
+        target: &mut Target,
+        phases: &mut Phases,
+        watch: &Watch,
+    ) -> Result<Ready> {
         let kept = match target.live.take() {
             Some(mut live) => Kept::read(&mut live, &self.to)?,
             None => Kept::default(),
         };
-        let database = self.site.environments.eb.database.as_ref();
-        let named = database.and_then(|database| database.owner.clone());
+        let named = self.setting.owner().map(str::to_owned);
         let owner = named
             .or_else(|| kept.table_owner.clone())
             .unwrap_or_else(|| self.to.role());
         self.privilege(&kept, &owner)
             .check_roles(&mut target.cluster.client, &self.to)?;
-        let password = password::of(self.site)?;
+        let password = password::of(self.setting, &held.directory)?;
         let settings = Settings {
             key: self.key()?,
             password_hash: password.hash.clone(),
@@ -143,17 +149,18 @@ impl Run<'_> {
         let snapshot_at = Timestamp::now();
         let mark = Mark {
             mkx: "sample".into(),
-            site: self.site.name.clone(),
+            site: self.setting.name().map(str::to_owned),
             environment: EnvironmentName::Eb,
             created_at: snapshot_at.to_string(),
             judged_snapshot: None,
             source: Some(target.source),
+            asked: Some(self.choice.asked()),
         };
         let catalog = Catalog::read(&mut source.client)?;
         check::ensure(&mut source.client, &catalog, self.policy)?;
         let programs = self.programs(&catalog, target)?;
         let sequences = sequences::read(&mut source.client, &self.from)?;
-        let context = Context::new(self.site, &self.policy.email_domain);
+        let context = self.setting.context(&self.policy.email_domain);
         let selection = phases.run("select", || {
             select(&mut source, &catalog, self.policy, &self.choice, &context)
         })?;
@@ -185,8 +192,8 @@ impl Run<'_> {
     }
 
     fn key(&self) -> Result<Secret> {
-        match &self.site.sample.key {
-            Some(source) => source.read(&self.site.environments.eb.env_file_paths()),
+        match &self.setting.sample.key {
+            Some(source) => self.setting.secret(source),
             None => password::fresh_key(),
         }
     }
@@ -194,7 +201,7 @@ impl Run<'_> {
     fn privilege<'a>(&'a self, kept: &'a Kept, owner: &'a str) -> Privilege<'a> {
         Privilege {
             kept,
-            grants: self.site.environments.eb.grants(),
+            grants: self.setting.grants(),
             owner,
         }
     }
@@ -202,13 +209,14 @@ impl Run<'_> {
     /// Everything that changes something.
     fn change(
         &self,
+        held: &Held,
         ready: &mut Ready,
         cluster: &mut Cluster,
         phases: &mut Phases,
         watch: &Watch,
     ) -> Result<Outcome> {
         let removed_leftovers = phases.run("clean", || cluster.remove_leftovers())?;
-        let folder = Folder::make(&self.site.state_directory)?;
+        let folder = Folder::make(&held.directory)?;
         let mut build = Build {
             source: &mut ready.source,
             catalog: &ready.catalog,
@@ -218,6 +226,7 @@ impl Run<'_> {
             privilege: self.privilege(&ready.kept, &ready.owner),
             jobs: self.jobs,
             folder: folder.path(),
+            label: &held.label(),
             mark: &ready.mark,
             watch,
         };
@@ -242,13 +251,12 @@ impl Run<'_> {
     }
 
     fn judge(&self, ready: &mut Ready, built: &Endpoint, watch: &Watch) -> Result<Verification> {
-        let (mut client, _) = sample::open_for_judgement(built, &self.site.name, ready.origin)?;
+        let (mut client, _) = sample::open_for_judgement(built, self.setting.name(), ready.origin)?;
         watch.over(built, &client);
-        let hosts = Context::new(self.site, &self.policy.email_domain).urls;
         let options = judge::Options {
             percent: self.choice.percent,
             included: self.choice.include.len() as u64,
-            hosts: hosts.into_iter().map(|(host, _)| host).collect(),
+            hosts: self.setting.hosts(),
             moment: Moment::Same,
         };
         let mut policy = self.policy.policy.clone();
@@ -287,7 +295,7 @@ impl Run<'_> {
 
     /// Best effort: what can not be removed now is removed by the next run.
     fn clean_up(&self) {
-        let removed = Cluster::open(&self.to, &self.site.name)
+        let removed = Cluster::open(&self.to, self.setting.name())
             .and_then(|mut cluster| cluster.remove_leftovers());
         if let Err(failure) = removed {
             voice::warn(format!(
@@ -301,13 +309,13 @@ impl Run<'_> {
         let Outcome { tables, .. } = outcome;
         Report {
             ok: outcome.verification.ok,
-            site: self.site.name.clone(),
+            site: self.setting.name().map(str::to_owned),
             snapshot_at: ready.snapshot_at,
             ended_at: Timestamp::now(),
             duration_ms: milliseconds(since.elapsed()),
             source: Place::of(&self.from),
             target: Place::of(&self.to),
-            sample: Sampled::of(&self.choice),
+            sample: self.choice.clone(),
             roots: Roots::of(&ready.selection),
             rows: tables.iter().map(|table| table.rows).sum(),
             rows_in_source: tables.iter().map(|table| table.rows_in_source).sum(),

@@ -42,6 +42,8 @@ pub struct Build<'a> {
     pub jobs: usize,
     /// A folder of this run's own.
     pub folder: &'a Path,
+    /// What no other build has, for temporary files in a container.
+    pub label: &'a str,
     /// The new database's mark.
     pub mark: &'a Mark,
     /// Ends what the servers do at a signal.
@@ -83,8 +85,7 @@ impl<'a> Build<'a> {
         let build = cluster.names.build.clone();
         cluster.create(&build, self.privilege.database_owner(), &locale, self.mark)?;
         let (endpoint, snapshot) = (&self.source.endpoint, &self.source.snapshot);
-        let site = &self.mark.site;
-        let schema = Schema::dump(endpoint, snapshot, self.programs, self.folder, site)?;
+        let schema = Schema::dump(endpoint, snapshot, self.programs, self.folder, self.label)?;
         schema.restore(target, Part::Schemas, self.privilege.owner, 1)?;
         schema.restore(target, Part::Extensions, self.privilege.owner, 1)?;
         let mut client = self.session(target)?;

@@ -7,13 +7,16 @@
 //! 10 % is contained in 20 %.
 
 use mkx_contract::{Failure, Result};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::choose::closure::{Batch, Graph, Keys, Session, columns_of};
+use crate::database::mark::Asked;
 use crate::policy::{Policy, Root};
 use crate::sql::{self, of_policy};
 
 /// What is asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Choice {
     /// Per cent of the root rows that can be sampled: above 0, at most 100.
     pub percent: f64,
@@ -26,6 +29,16 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// What EB's mark says of it.
+    pub fn asked(&self) -> Asked {
+        Asked {
+            percent: self.percent,
+            seed: self.seed.clone(),
+            included: self.include.len() as u64,
+            cap: self.cap,
+        }
+    }
+
     /// Checks the numbers.
     ///
     /// # Errors

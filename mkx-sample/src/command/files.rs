@@ -14,7 +14,7 @@ use rustix::fs::FileType;
 use serde::{Deserialize, Serialize};
 
 use crate::database::endpoint::Endpoint;
-use crate::policy;
+use crate::setting::Setting;
 use crate::target::{files, sample};
 
 const EXAMPLES: &str = "\
@@ -47,7 +47,7 @@ pub struct Files {
 #[derive(Serialize, Deserialize)]
 struct Report {
     ok: bool,
-    site: String,
+    site: Option<String>,
     snapshot_at: String,
     target: Target,
 }
@@ -70,10 +70,10 @@ impl Files {
         } else {
             None
         };
-        let site = common.site()?;
-        let policy = policy::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
-        let endpoint = Endpoint::of(&site.environments.eb, self.to.as_deref())?;
-        let (mut client, mark) = sample::open(&endpoint, &site.name)?;
+        let setting = Setting::of(common)?;
+        let policy = setting.policy(self.policy.as_deref())?;
+        let endpoint = setting.to(self.to.as_deref())?;
+        let (mut client, mark) = sample::open(&endpoint, setting.name())?;
         if let Some(report) = report {
             report.is_about(&endpoint, &mark)?;
         }
@@ -117,7 +117,9 @@ impl Report {
             .hint("give both commands the same --site and --to"))
         };
         if self.site != mark.site {
-            return other(format!("the site \"{}\", not \"{}\"", self.site, mark.site));
+            let name = |site: &Option<String>| site.clone().unwrap_or_else(|| "none".into());
+            let (theirs, ours) = (name(&self.site), name(&mark.site));
+            return other(format!("the site \"{theirs}\", not \"{ours}\""));
         }
         let (there, here) = (&self.target, (endpoint.address(), endpoint.database()));
         if (&there.address, &there.database) != (&here.0, &here.1) {

@@ -11,10 +11,9 @@ use crate::choose::choice::Choice;
 use crate::choose::plan::Plan;
 use crate::choose::selection::select;
 use crate::database::catalog::Catalog;
-use crate::database::endpoint::Endpoint;
 use crate::database::source::{Settings, Source};
-use crate::policy::{PolicyFile, check};
-use crate::transform::Context;
+use crate::policy::check;
+use crate::setting::Setting;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -92,10 +91,10 @@ impl PlanVerb {
 
     /// Writes the plan to stdout and its table to stderr.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        let site = common.site()?;
-        let choice = self.choice.choice(&site.sample)?;
-        let policy = PolicyFile::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
-        let endpoint = Endpoint::of(&site.environments.ea, self.from.as_deref())?;
+        let setting = Setting::of(common)?;
+        let choice = self.choice.choice(&setting.sample)?;
+        let policy = setting.policy(self.policy.as_deref())?;
+        let endpoint = setting.from(self.from.as_deref())?;
         // Nothing is anonymised here: what the SELECTs would use is not needed.
         let settings = Settings {
             key: Secret::new("plan"),
@@ -104,7 +103,7 @@ impl PlanVerb {
         let mut source = Source::open(endpoint, settings)?;
         let catalog = Catalog::read(&mut source.client)?;
         check::ensure(&mut source.client, &catalog, &policy)?;
-        let context = Context::new(&site, &policy.email_domain);
+        let context = setting.context(&policy.email_domain);
         let selection = select(&mut source, &catalog, &policy, &choice, &context)?;
         let plan = Plan::new(&choice, &selection);
         for line in plan.table() {

@@ -5,7 +5,7 @@ use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::output;
 use mkx_contract::{Answer, Result};
 
-use crate::database::endpoint::Endpoint;
+use crate::setting::Setting;
 use crate::target::reset;
 
 const EXAMPLES: &str = "\
@@ -25,9 +25,9 @@ pub struct Reset {
 impl Reset {
     /// Resets, and prints what EB holds now.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        let site = common.site()?;
-        let to = Endpoint::of(&site.environments.eb, self.to.as_deref())?;
-        let report = reset::run(&site, &to)?;
+        let setting = Setting::of(common)?;
+        let to = setting.to(self.to.as_deref())?;
+        let report = reset::run(&setting, &to)?;
         output::stdout().document(&report)?;
         Ok(Answer::Yes)
     }

@@ -10,8 +10,7 @@ use mkx_contract::{Answer, Failure, Result};
 
 use crate::build::run;
 use crate::command::plan::{ChoiceArguments, PlanVerb};
-use crate::database::endpoint::Endpoint;
-use crate::policy::PolicyFile;
+use crate::setting::Setting;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,13 +68,13 @@ impl Run {
             let plan = PlanVerb::new(&self.choice, self.from.as_deref(), self.policy.as_deref());
             return plan.run(common);
         }
-        let site = common.site()?;
-        let policy = PolicyFile::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
+        let setting = Setting::of(common)?;
+        let policy = setting.policy(self.policy.as_deref())?;
         let run = run::Run {
-            from: Endpoint::of(&site.environments.ea, self.from.as_deref())?,
-            to: Endpoint::of(&site.environments.eb, self.to.as_deref())?,
-            choice: self.choice.choice(&site.sample)?,
-            site: &site,
+            from: setting.from(self.from.as_deref())?,
+            to: setting.to(self.to.as_deref())?,
+            choice: self.choice.choice(&setting.sample)?,
+            setting: &setting,
             policy: &policy,
             jobs: self.jobs.into(),
             is_pristine_kept: !self.no_pristine,

@@ -9,13 +9,12 @@ use mkx_contract::{Answer, Failure, Result, Secret};
 
 use crate::choose::choice::apply_cap;
 use crate::database::catalog::Catalog;
-use crate::database::endpoint::Endpoint;
 use crate::database::identity;
+use crate::database::mark::Asked;
 use crate::database::source::{Settings, Source};
-use crate::judge::{self, Check, Moment, Options, Verification};
-use crate::policy;
+use crate::judge::{self, Moment, Options, Verification};
+use crate::setting::Setting;
 use crate::target::sample;
-use crate::transform::Context;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,15 +41,15 @@ pub struct Verify {
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 
-    /// Per cent of users that were sampled [default: the site's]
+    /// Per cent of users that were sampled [default: what run was asked for]
     #[arg(long, value_name = "NUMBER")]
     percent: Option<f64>,
 
-    /// A user who was pinned with `run --include`; may be repeated
+    /// A user who was pinned with `run --include`; may be repeated [default: as many as run was given]
     #[arg(long, value_name = "NAME")]
     include: Vec<String>,
 
-    /// The cap that `run --cap` was given [default: the policy's]
+    /// The cap that `run --cap` was given [default: what run was given]
     #[arg(long, value_name = "N")]
     cap: Option<u64>,
 }
@@ -58,34 +57,55 @@ pub struct Verify {
 impl Verify {
     /// Judges EB and prints the verification.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        let site = common.site()?;
-        let mut policy = policy::read(self.policy.as_deref().unwrap_or(&site.sample.policy))?;
-        apply_cap(&mut policy, self.cap)?;
-        let (ea, eb) = (&site.environments.ea, &site.environments.eb);
-        let target = Endpoint::of(eb, self.to.as_deref())?;
+        let setting = Setting::of(common)?;
+        let mut policy = setting.policy(self.policy.as_deref())?.policy;
+        let target = setting.to(self.to.as_deref())?;
         // No pseudonym is made here, so there is no key.
         let settings = Settings {
             key: Secret::new(""),
             password_hash: Secret::new(""),
         };
-        let mut source = Source::open(Endpoint::of(ea, self.from.as_deref())?, settings)?;
+        let mut source = Source::open(setting.from(self.from.as_deref())?, settings)?;
         let origin = identity::of(&source.endpoint, &mut source.client)?.origin();
-        let (mut client, mark) = sample::open_for_judgement(&target, &site.name, origin)?;
+        let (mut client, mark) = sample::open_for_judgement(&target, setting.name(), origin)?;
+        let asked = self.asked(&setting, mark.asked);
+        apply_cap(&mut policy, asked.cap)?;
         let catalog = Catalog::read(&mut source.client)?;
         let options = Options {
-            percent: self.percent.unwrap_or(site.sample.percent),
-            included: self.include.len() as u64,
-            hosts: Context::new(&site, &policy.email_domain)
-                .urls
-                .into_iter()
-                .map(|(host, _)| host)
-                .collect(),
+            percent: asked.percent,
+            included: asked.included,
+            hosts: setting.hosts(),
             moment: mark.judged_snapshot.map_or(Moment::Unknown, Moment::Since),
         };
         let verification = judge::judge(&mut source, &mut client, &catalog, &policy, &options)?;
         tell(&verification, &options.moment);
         output::stdout().document(&verification)?;
         Ok(Answer::from(verification.ok))
+    }
+
+    /// What `run` was asked for: the flags say it, else EB's mark, else the site.
+    fn asked(&self, setting: &Setting, marked: Option<Asked>) -> Asked {
+        let mut asked = marked.unwrap_or_else(|| {
+            let percent = setting.sample.percent;
+            if self.percent.is_none() {
+                voice::warn(format!(
+                    "EB's mark does not say what the sample was asked for, so it is judged as one of \
+                     {percent} %; give --percent, --cap and --include as run had them"
+                ));
+            }
+            Asked {
+                percent,
+                seed: setting.sample.seed.clone(),
+                included: 0,
+                cap: None,
+            }
+        });
+        asked.percent = self.percent.unwrap_or(asked.percent);
+        asked.cap = self.cap.or(asked.cap);
+        if !self.include.is_empty() {
+            asked.included = self.include.len() as u64;
+        }
+        asked
     }
 }
 
@@ -104,16 +124,6 @@ fn tell(verification: &Verification, moment: &Moment) {
         voice::say("EA has changed since the sample was found right");
     }
     if !verification.ok {
-        let mut failure = Failure::no("the sample is not right");
-        let is_of_size = |check: &Check| ["rate", "owned"].contains(&check.name.as_str());
-        if verification
-            .checks
-            .iter()
-            .any(|check| !check.ok && is_of_size(check))
-        {
-            failure = failure
-                .hint("was it taken with --percent, --cap or --include? then say so here too");
-        }
-        voice::error(&failure);
+        voice::error(&Failure::no("the sample is not right"));
     }
 }

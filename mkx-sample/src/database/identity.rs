@@ -8,7 +8,7 @@ use crate::database::mark::{Mark, Origin};
 
 /// What a database says it is. Addresses lie (a tunnel, another host name, a pooler); these
 /// come from the server itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
     /// `pg_control_system().system_identifier`: made by initdb, shared by a cluster's standbys.
     pub system_identifier: i64,

@@ -13,12 +13,13 @@ pub struct Origin {
 }
 
 /// What we leave in the comment of every database that we build.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
     /// Always `sample`.
     pub mkx: String,
-    /// The site's name.
-    pub site: String,
+    /// The site's name; none where the sample was made without a site document.
+    #[serde(default)]
+    pub site: Option<String>,
     /// Always `eb`.
     pub environment: Name,
     /// When the sample was taken, RFC 3339 in UTC.
@@ -31,6 +32,22 @@ pub struct Mark {
     /// EA's database. A mark of an earlier version has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Origin>,
+    /// What `run` was asked for. A mark of an earlier version has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+}
+
+/// What the judge must know of what was asked for. Who was included is nobody's business in EB.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// `--percent`.
+    pub percent: f64,
+    /// `--seed`.
+    pub seed: String,
+    /// How many `--include`.
+    pub included: u64,
+    /// `--cap`.
+    pub cap: Option<u64>,
 }
 
 impl Mark {
@@ -39,6 +56,14 @@ impl Mark {
         serde_json::from_str(comment)
             .ok()
             .filter(|mark: &Mark| mark.mkx == "sample" && mark.environment == Name::Eb)
+    }
+
+    /// Whose sample it is, for messages to another.
+    pub fn whose(&self) -> String {
+        match &self.site {
+            Some(site) => format!("the sample of another site, \"{site}\""),
+            None => "a sample that was made without a site document".into(),
+        }
     }
 
     /// The mark of what has not been judged.
@@ -63,11 +88,12 @@ mod tests {
     fn mark(site: &str) -> Mark {
         Mark {
             mkx: "sample".into(),
-            site: site.into(),
+            site: Some(site.into()),
             environment: Name::Eb,
             created_at: "2026-01-01T00:00:00Z".into(),
             judged_snapshot: None,
             source: None,
+            asked: None,
         }
     }
 

@@ -1,5 +1,5 @@
 //! An independent judge of a sample: it reads EA, EB and the policy, and trusts nothing that the
-//! run noted. Where it finds everything right and excuses nothing, it says in which snapshot of EA.
+//! run noted but what it was asked for. Where it finds everything right and excuses nothing, it says in which snapshot of EA.
 //! That goes into EB's mark, and tells a later judgement what of EA may have changed since: what
 //! was right in that snapshot and is unchanged must be right still.
 //!

@@ -85,7 +85,7 @@ pub struct Cluster {
     pub client: Client,
     /// The databases around EB's own.
     pub names: Names,
-    site: String,
+    site: Option<String>,
 }
 
 impl Cluster {
@@ -93,7 +93,7 @@ impl Cluster {
     ///
     /// # Errors
     /// Exit 4 where it can not be reached.
-    pub fn open(live: &Endpoint, site: &str) -> Result<Cluster> {
+    pub fn open(live: &Endpoint, site: Option<&str>) -> Result<Cluster> {
         for name in MAINTENANCE {
             let maintenance = live.with_database(name);
             let options = "-c statement_timeout=0 -c lock_timeout=10s \
@@ -104,7 +104,7 @@ impl Cluster {
                     live: live.clone(),
                     maintenance,
                     client,
-                    site: site.to_owned(),
+                    site: site.map(str::to_owned),
                 });
             }
         }
@@ -119,7 +119,7 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::open`].
     pub fn reopened(&self) -> Result<Cluster> {
-        Cluster::open(&self.live, &self.site)
+        Cluster::open(&self.live, self.site.as_deref())
     }
 
     /// How a database of this server is reached.

@@ -2,11 +2,9 @@
 
 use std::time::Instant;
 
-use mkx_contract::tool::interrupt;
-use mkx_contract::tool::journal::Journal;
-use mkx_contract::tool::lock::SiteLock;
+use mkx_contract::tool::step::End;
 use mkx_contract::tool::voice;
-use mkx_contract::{EnvironmentName, Failure, Record, Result, Site};
+use mkx_contract::{EnvironmentName, Failure, Record, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,6 +12,7 @@ use serde_json::json;
 use crate::build::progress::{Phase, Phases, milliseconds};
 use crate::build::report::Place;
 use crate::database::endpoint::Endpoint;
+use crate::setting::Setting;
 use crate::target::cluster::Cluster;
 use crate::target::grants::{Kept, Privilege};
 use crate::target::{guard, swap};
@@ -44,15 +43,15 @@ impl Record for ResetReport {
 /// # Errors
 /// Exit 3 where there is no untouched copy; exit 5 where the target is not EB; exit 4, and EB is
 /// as it was.
-pub fn run(site: &Site, to: &Endpoint) -> Result<ResetReport> {
+pub fn run(setting: &Setting, to: &Endpoint) -> Result<ResetReport> {
     let since = Instant::now();
     let mut phases = Phases::default();
-    let _lock = SiteLock::take(&site.state_directory, STEP)?;
+    let held = setting.hold(to, STEP)?;
     let mut live = to.connect_if_exists(guard::READ_ONLY)?;
     if let Some(live) = &mut live {
-        guard::check_reset(site, to, live)?;
+        guard::check_reset(setting, to, live)?;
     }
-    let mut cluster = Cluster::open(to, &site.name)?;
+    let mut cluster = Cluster::open(to, setting.name())?;
     cluster.check_names()?;
     let Some(mark) = cluster.pristine_mark()? else {
         return Err(Failure::input(format!(
@@ -67,42 +66,29 @@ pub fn run(site: &Site, to: &Endpoint) -> Result<ResetReport> {
         None => Kept::default(),
     };
     drop(live);
-    let step = Journal::at(&site.state_directory).begin(
-        STEP,
-        EnvironmentName::Eb,
-        None,
-        json!({ "target": Place::of(to), "created_at": mark.created_at }),
-    )?;
-    let database = site.environments.eb.database.as_ref();
-    let named = database.and_then(|database| database.owner.clone());
-    let owner = named.unwrap_or_else(|| to.role());
+    let detail = json!({ "target": Place::of(to), "created_at": mark.created_at });
+    let owner = setting.owner().map_or_else(|| to.role(), str::to_owned);
     let privilege = Privilege {
         kept: &kept,
-        grants: site.environments.eb.grants(),
+        grants: setting.grants(),
         owner: &owner,
     };
     let names = cluster.names.clone();
-    let changed = (|| {
-        phases.run("clean", || cluster.remove_leftovers())?;
-        phases.run("copy", || {
-            let owner = privilege.database_owner();
-            cluster.clone(&names.pristine, &names.build, owner, &mark, false)?;
-            privilege.seal(&mut cluster, &names.build)
-        })?;
-        phases.run("swap", || swap::swap(&mut cluster, &mark, false))
-    })();
-    if let Err(failure) = changed {
-        let failure = interrupt::explain(failure);
-        remove_leftovers(
-            Cluster::open(to, &site.name)
-                .as_mut()
-                .map_err(|error| error.clone()),
-        );
-        step.failed(&failure)?;
-        return Err(failure);
-    }
-    remove_leftovers(Ok(&mut cluster));
-    step.done(json!({ "created_at": mark.created_at }))?;
+    let work = || {
+        let changed = (|| {
+            phases.run("clean", || cluster.remove_leftovers())?;
+            phases.run("copy", || {
+                let owner = privilege.database_owner();
+                cluster.clone(&names.pristine, &names.build, owner, &mark, false)?;
+                privilege.seal(&mut cluster, &names.build)
+            })?;
+            phases.run("swap", || swap::swap(&mut cluster, &mark, false))
+        })();
+        // What the change left, by a session of its own: the other may have broken.
+        remove_leftovers(to, setting);
+        changed.map(|()| ((), End::Done(json!({ "created_at": mark.created_at }))))
+    };
+    held.turn.run(EnvironmentName::Eb, detail, work)?;
     Ok(ResetReport {
         ok: true,
         target: Place::of(to),
@@ -112,8 +98,10 @@ pub fn run(site: &Site, to: &Endpoint) -> Result<ResetReport> {
     })
 }
 
-fn remove_leftovers(cluster: Result<&mut Cluster>) {
-    if let Err(failure) = cluster.and_then(Cluster::remove_leftovers) {
+fn remove_leftovers(to: &Endpoint, setting: &Setting) {
+    let removed =
+        Cluster::open(to, setting.name()).and_then(|mut cluster| cluster.remove_leftovers());
+    if let Err(failure) = removed {
         voice::warn(format!("{failure}; the next run removes it"));
     }
 }

@@ -17,7 +17,7 @@ const OPTIONS: &str = "-c default_transaction_read_only=on -c statement_timeout=
 ///
 /// # Errors
 /// Exit 4 where the server can not be reached; exit 3 where the database is no sample of `site`.
-pub fn open(endpoint: &Endpoint, site: &str) -> Result<(Client, Mark)> {
+pub fn open(endpoint: &Endpoint, site: Option<&str>) -> Result<(Client, Mark)> {
     let mut client = endpoint.connect(OPTIONS)?;
     let mark = mark_for(endpoint, site, &mut client)?;
     Ok((client, mark))
@@ -30,7 +30,7 @@ pub fn open(endpoint: &Endpoint, site: &str) -> Result<(Client, Mark)> {
 /// As [`open`]; exit 5 where it is EA.
 pub fn open_for_judgement(
     endpoint: &Endpoint,
-    site: &str,
+    site: Option<&str>,
     source: Origin,
 ) -> Result<(Client, Mark)> {
     let mut client = endpoint.connect(
@@ -46,14 +46,14 @@ pub fn open_for_judgement(
 }
 
 /// The mark of a sample of the site.
-fn mark_for(endpoint: &Endpoint, site: &str, client: &mut Client) -> Result<Mark> {
+fn mark_for(endpoint: &Endpoint, site: Option<&str>, client: &mut Client) -> Result<Mark> {
     match mark(client)? {
-        Some(mark) if mark.site == site => Ok(mark),
+        Some(mark) if mark.site.as_deref() == site => Ok(mark),
         Some(mark) => Err(Failure::input(format!(
-            "cannot use \"{}\" on {}: it holds the sample of another site, \"{}\"",
+            "cannot use \"{}\" on {}: it holds {}",
             endpoint.database(),
             endpoint.address(),
-            mark.site
+            mark.whose()
         ))),
         None => Err(Failure::input(format!(
             "cannot use \"{}\" on {}: it is not a sample of ours",

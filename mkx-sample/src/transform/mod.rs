@@ -28,21 +28,26 @@ pub struct Context {
 }
 
 impl Context {
-    /// The hosts that a site names: the site itself, with and without `www.`, and the vault.
-    pub fn new(site: &Site, email_domain: &str) -> Context {
+    /// The hosts that a site names, and none without one: the site itself, with and without `www.`, and the vault.
+    pub fn new(site: Option<&Site>, email_domain: &str) -> Context {
+        let mut context = Context {
+            urls: Vec::new(),
+            email_domain: email_domain.to_owned(),
+        };
+        let Some(site) = site else {
+            return context;
+        };
         let (ea, eb) = (&site.environments.ea, &site.environments.eb);
-        let mut urls = vec![
+        context.urls = vec![
             (ea.domain.clone(), eb.domain.clone()),
             (format!("www.{}", ea.domain), eb.domain.clone()),
         ];
         if let (Some(ea), Some(eb)) = (&ea.vault, &eb.vault) {
-            urls.push((ea.domain.clone(), eb.domain.clone()));
+            context.urls.push((ea.domain.clone(), eb.domain.clone()));
         }
-        urls.sort_by_key(|(host, _)| std::cmp::Reverse(host.len()));
-        Context {
-            urls,
-            email_domain: email_domain.to_owned(),
-        }
+        let longest_first = |(host, _): &(String, String)| std::cmp::Reverse(host.len());
+        context.urls.sort_by_key(longest_first);
+        context
     }
 }
 

@@ -48,7 +48,7 @@ pub enum Part {
 pub struct Schema<'a> {
     folder: PathBuf,
     programs: &'a Programs,
-    site: String,
+    label: String,
 }
 
 impl Schema<'_> {
@@ -61,12 +61,12 @@ impl Schema<'_> {
         snapshot: &str,
         programs: &'a Programs,
         folder: &Path,
-        site: &str,
+        label: &str,
     ) -> Result<Schema<'a>> {
         let schema = Schema {
             folder: folder.to_owned(),
             programs,
-            site: site.to_owned(),
+            label: label.to_owned(),
         };
         let url = source.program_url("-c default_transaction_read_only=on");
         let arguments = [
@@ -99,7 +99,7 @@ impl Schema<'_> {
     /// Exit 4 with what `pg_restore` says.
     pub fn restore(&self, target: &Endpoint, part: Part, role: &str, jobs: usize) -> Result<()> {
         let program = &self.programs.restore;
-        let place = Place::of(target, &self.site, &self.folder, &self.archive())?;
+        let place = Place::of(target, &self.label, &self.folder, &self.archive())?;
         let contents = program.command(&[
             format!("--section={}", part.section()),
             "--list".into(),

@@ -16,17 +16,17 @@ pub struct Place {
 }
 
 impl Place {
-    /// Brings the archive to where it is read; elsewhere, what a killed run of the site left goes.
+    /// Brings the archive to where it is read; elsewhere, what a killed run of this label left goes.
     ///
     /// # Errors
     /// Exit 4.
-    pub fn of(target: &Endpoint, site: &str, folder: &Path, archive: &Path) -> Result<Place> {
+    pub fn of(target: &Endpoint, label: &str, folder: &Path, archive: &Path) -> Result<Place> {
         let mut place = Place {
             command: target.client_command.clone(),
             folder: folder.display().to_string(),
         };
         if place.is_elsewhere() {
-            let ours = format!("\"${{TMPDIR:-/tmp}}\"/mkx-sample-{site}");
+            let ours = format!("\"${{TMPDIR:-/tmp}}\"/mkx-sample-{label}");
             let make = format!("rm -rf {ours}.*; mktemp -d {ours}.XXXXXX");
             place.folder = place.shell(&make, None)?.trim().to_owned();
             place.shell(

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::database::catalog::Catalog;
 use crate::policy::PolicyFile;
 use crate::policy::check::{self, Problem, Severity};
+use crate::setting::Setting;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,11 +75,7 @@ impl Record for Checked {
 
 impl Check {
     pub(super) fn run(&self, common: &Common) -> Result<Answer> {
-        let path = match &self.policy {
-            Some(path) => path.clone(),
-            None => common.site()?.sample.policy,
-        };
-        let file = PolicyFile::read(&path)?;
+        let file = Setting::of(common)?.policy(self.policy.as_deref())?;
         let mut source = super::open(common, self.from.as_deref())?;
         let catalog = Catalog::read(&mut source.client)?;
         let problems = check::all(&mut source.client, &catalog, &file.policy)?;

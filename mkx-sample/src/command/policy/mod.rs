@@ -7,8 +7,8 @@ use clap::Subcommand;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::{Answer, Result, Secret};
 
-use crate::database::endpoint::Endpoint;
 use crate::database::source::{Settings, Source};
+use crate::setting::Setting;
 
 pub use check::Checked;
 pub use init::Written;
@@ -35,11 +35,7 @@ impl Policy {
 
 /// Opens EA: the site's database, or the one that `--from` names, for which no site is needed.
 fn open(common: &Common, from: Option<&str>) -> Result<Source> {
-    let endpoint = match (common.site(), from) {
-        (Ok(site), from) => Endpoint::of(&site.environments.ea, from)?,
-        (Err(_), Some(from)) if common.site.is_none() => Endpoint::at(from)?,
-        (Err(failure), _) => return Err(failure),
-    };
+    let endpoint = Setting::of(common)?.from(from)?;
     let unused = || Secret::new("no value is read");
     Source::open(
         endpoint,

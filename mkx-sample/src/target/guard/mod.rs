@@ -2,8 +2,8 @@
 
 pub mod rules;
 
+use mkx_contract::Result;
 use mkx_contract::tool::voice;
-use mkx_contract::{Result, Site};
 use postgres::Client;
 
 use self::rules::{check_source, check_target};
@@ -11,6 +11,7 @@ use crate::database::endpoint::Endpoint;
 use crate::database::identity;
 use crate::database::mark::Origin;
 use crate::database::source;
+use crate::setting::Setting;
 use crate::target::cluster::Cluster;
 
 /// EB's server, which may be written to.
@@ -27,7 +28,7 @@ pub struct Target {
 ///
 /// # Errors
 /// Exit 5 where it may not, and nothing was touched; exit 4 where a server can not be reached.
-pub fn check(site: &str, from: &Endpoint, to: &Endpoint) -> Result<Target> {
+pub fn check(site: Option<&str>, from: &Endpoint, to: &Endpoint) -> Result<Target> {
     let mut source_client = from.connect(source::OPTIONS)?;
     let source = identity::of(from, &mut source_client)?;
     check_source(&source)?;
@@ -61,10 +62,10 @@ pub fn check(site: &str, from: &Endpoint, to: &Endpoint) -> Result<Target> {
 ///
 /// # Errors
 /// Exit 5 where it is anything else.
-pub fn check_reset(site: &Site, to: &Endpoint, live: &mut Client) -> Result<()> {
+pub fn check_reset(setting: &Setting, to: &Endpoint, live: &mut Client) -> Result<()> {
     let identity = identity::of(to, live)?;
-    rules::check_reset(&site.name, &identity, || {
-        let from = Endpoint::of(&site.environments.ea, None)?;
+    rules::check_reset(setting.name(), &identity, || {
+        let from = setting.from(None)?;
         let client = from.connect_if_exists(source::OPTIONS)?;
         client
             .map(|mut client| identity::of(&from, &mut client))

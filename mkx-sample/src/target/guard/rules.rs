@@ -10,7 +10,7 @@ use crate::database::mark::Origin;
 ///
 /// # Errors
 /// Exit 5, and nothing has been touched.
-pub fn check_target(site: &str, source: &Identity, target: &Identity) -> Result<()> {
+pub fn check_target(site: Option<&str>, source: &Identity, target: &Identity) -> Result<()> {
     let refused =
         |cause: &str| Failure::refused(format!("cannot write to {}: {cause}", target.described()));
     check_apart("write to", source.origin(), target)?;
@@ -19,8 +19,8 @@ pub fn check_target(site: &str, source: &Identity, target: &Identity) -> Result<
             .hint("name the development server's own database"));
     }
     match &target.mark {
-        Some(mark) if mark.site == site => Ok(()),
-        Some(mark) => Err(refused(&format!("it holds the sample of another site, {:?}", mark.site))
+        Some(mark) if mark.site.as_deref() == site => Ok(()),
+        Some(mark) => Err(refused(&format!("it holds {}", mark.whose()))
             .hint("give each site a database of its own")),
         None if target.user_relations == 0 => Ok(()),
         None => Err(refused(&format!(
@@ -56,11 +56,14 @@ pub fn check_apart(doing: &str, source: Origin, target: &Identity) -> Result<()>
 /// # Errors
 /// Exit 5, and nothing has been touched.
 pub fn check_reset(
-    site: &str,
+    site: Option<&str>,
     target: &Identity,
     source: impl FnOnce() -> Result<Option<Identity>>,
 ) -> Result<()> {
-    let mark = target.mark.as_ref().filter(|mark| mark.site == site);
+    let mark = target
+        .mark
+        .as_ref()
+        .filter(|mark| mark.site.as_deref() == site);
     let Some(mark) = mark.filter(|_| !target.in_recovery) else {
         return Err(Failure::refused(format!(
             "cannot reset {}: it is not a sample of this site",
@@ -124,11 +127,12 @@ mod tests {
     fn mark(site: &str) -> Option<Mark> {
         Some(Mark {
             mkx: "sample".into(),
-            site: site.into(),
+            site: Some(site.into()),
             environment: Name::Eb,
             created_at: "2026-01-01T00:00:00Z".into(),
             judged_snapshot: None,
             source: None,
+            asked: None,
         })
     }
 
@@ -146,7 +150,7 @@ mod tests {
 
     #[track_caller]
     fn check_refused(target: Identity, expected: &str) {
-        let failure = check_target("makapix", &database(1, 1), &target).unwrap_err();
+        let failure = check_target(Some("makapix"), &database(1, 1), &target).unwrap_err();
         assert_eq!(failure.kind.exit_code(), 5);
         assert!(failure.message.contains(expected), "{}", failure.message);
     }
@@ -167,21 +171,26 @@ mod tests {
         check_refused(other_site, "the sample of another site");
         let mut empty = database(2, 1);
         empty.user_relations = 0;
-        check_target("makapix", &database(1, 1), &empty).unwrap();
+        check_target(Some("makapix"), &database(1, 1), &empty).unwrap();
         let mut ours = database(2, 1);
         ours.mark = mark("makapix");
-        check_target("makapix", &database(1, 1), &ours).unwrap();
+        check_target(Some("makapix"), &database(1, 1), &ours).unwrap();
+        let failure = check_target(None, &database(1, 1), &ours).unwrap_err();
+        assert_eq!(failure.kind.exit_code(), 5);
+        ours.mark.as_mut().unwrap().site = None;
+        check_target(None, &database(1, 1), &ours).unwrap();
+        check_refused(ours, "made without a site document");
     }
 
     #[test]
     fn what_a_mark_tells_from_production_is_reset_without_asking_it() {
         let unasked = || panic!("production was asked");
-        check_reset("makapix", &sample_of(Some((1, 7))), unasked).unwrap();
+        check_reset(Some("makapix"), &sample_of(Some((1, 7))), unasked).unwrap();
         for (target, expected) in [
             (sample_of(Some((2, 7))), "that the sample is read from"),
             (database(2, 7), "it is not a sample of this site"),
         ] {
-            let failure = check_reset("makapix", &target, unasked).unwrap_err();
+            let failure = check_reset(Some("makapix"), &target, unasked).unwrap_err();
             assert_eq!(failure.kind.exit_code(), 5);
             assert!(failure.message.contains(expected), "{}", failure.message);
         }
@@ -190,7 +199,7 @@ mod tests {
     #[test]
     fn a_mark_that_does_not_tell_is_reset_where_production_is_another_database() {
         for origin in [None, Some((2, 9))] {
-            let check = |source| check_reset("makapix", &sample_of(origin), || source);
+            let check = |source| check_reset(Some("makapix"), &sample_of(origin), || source);
             check(Ok(Some(database(2, 8)))).unwrap();
             check(Ok(None)).unwrap();
             for source in [Ok(Some(database(2, 7))), Err(Failure::peer("it is down"))] {
