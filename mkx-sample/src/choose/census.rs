@@ -193,7 +193,7 @@ fn values_sql(node: &Node, columns: &[&Column], condition: &str, are_few: bool) 
     } else {
         (format!("CASE{places} END"), format!("CASE{texts} END"))
     };
-    let from = node.table.from_sql();
+    let from = node.table.sql_from();
     let (count, rows) = if are_few {
         let groups = format!(
             "SELECT count(*) AS mkx_rows, {inner} FROM {from} AS {ROW} GROUP BY {}",
@@ -226,7 +226,7 @@ fn are_few_together(
         "SELECT count(*) FROM (SELECT DISTINCT * FROM (SELECT {} FROM {} AS {ROW} WHERE {condition} \
          LIMIT {FIRST_ROWS}) AS mkx_first ({})) AS mkx_groups",
         values.join(", "),
-        node.table.from_sql(),
+        node.table.sql_from(),
         (0..columns.len())
             .map(|at| format!("mkx_value_{at}"))
             .collect::<Vec<_>>()
@@ -316,7 +316,7 @@ fn not_ruled_out<'a>(
         "SELECT {} FROM (SELECT {} FROM {} AS {ROW} WHERE {condition} LIMIT {FIRST_ROWS}) AS {ROW}",
         counts.join(", "),
         names.collect::<Vec<_>>().join(", "),
-        node.table.from_sql()
+        node.table.sql_from()
     );
     let mut few = Vec::new();
     session.each(node, &query, |row| {

@@ -136,7 +136,7 @@ pub fn choose(
         crate::choose::closure::ROW,
         &format!(
             "FROM {} AS mkx WHERE {identity} IN (SELECT unnest({}))",
-            node.table.from_sql(),
+            node.table.sql_from(),
             sql::array(keys, "text")
         ),
     )?;
@@ -186,7 +186,7 @@ fn candidates_sql(graph: &Graph, root: &Root, seed: &str) -> String {
             });
             let key = link.map_or(0, |(_, link)| link.key);
             Some((
-                graph.nodes[at].table.from_sql(),
+                graph.nodes[at].table.sql_from(),
                 column,
                 node.keys[key].sql_columns("mkx").remove(0),
             ))
@@ -225,7 +225,7 @@ fn candidates_sql(graph: &Graph, root: &Root, seed: &str) -> String {
          substr(sha256(convert_to({} || {identity}, 'UTF8')), 1, 8), {identity} \
          FROM (SELECT * FROM {} AS mkx WHERE {condition}) AS mkx{}",
         sql::literal(&format!("{seed}:")),
-        node.table.from_sql(),
+        node.table.sql_from(),
         joins.concat()
     )
 }
@@ -283,7 +283,7 @@ fn included(
 ) -> Result<Vec<Keys>> {
     let node = &graph.nodes[graph.root];
     let name = columns_of("mkx", std::slice::from_ref(&root.name_column)).remove(0);
-    let from = format!("FROM {} AS mkx WHERE {name}::text =", node.table.from_sql());
+    let from = format!("FROM {} AS mkx WHERE {name}::text =", node.table.sql_from());
     let mut all: Batch = node
         .keys
         .iter()

@@ -255,7 +255,7 @@ impl<'a> Table<'a> {
             keys.join(", "),
             values.join(", "),
             ranks.join(", ").replace("{cost}", &cost),
-            node.table.from_sql(),
+            node.table.sql_from(),
             conditions.join(" AND "),
             first.join(" OR ")
         ))

@@ -24,7 +24,7 @@ pub fn selects(graph: &Graph, sets: &Sets, at: usize, context: &Context) -> Resu
     let identity = &node.keys[0];
     let columns = identity.sql_columns(ROW);
     let rows = &sets.rows[at];
-    let from = format!("FROM {} AS {ROW}", node.table.from_sql());
+    let from = format!("FROM {} AS {ROW}", node.table.sql_from());
     let by_key = |keys| format!("{from} WHERE {}", identity.joins(keys, &columns));
     let mut selects = Vec::new();
     match node.extent {

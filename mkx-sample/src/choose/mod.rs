@@ -9,3 +9,6 @@ pub mod extract;
 pub mod plan;
 pub mod selection;
 pub mod survey;
+
+#[cfg(test)]
+mod tests;

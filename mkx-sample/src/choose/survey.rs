@@ -28,7 +28,7 @@ pub fn survey(graph: &Graph, sets: &Sets, session: &mut Session, at: usize) -> R
     let mut survey = Survey::default();
     let tail = match node.extent {
         Extent::Empty => return Ok(survey),
-        Extent::Complete => format!("FROM {} AS {ROW}", node.table.from_sql()),
+        Extent::Complete => format!("FROM {} AS {ROW}", node.table.sql_from()),
         Extent::Held => by_identity(graph, at, &rows.owned[0]),
         Extent::Leaf => owned(graph, sets, at),
     };

@@ -120,7 +120,7 @@ impl Table {
 
     /// What stands after FROM: partitions are read through their root, other tables without
     /// tables that inherit from them.
-    pub fn from_sql(&self) -> String {
+    pub fn sql_from(&self) -> String {
         if self.is_partitioned {
             self.name.sql()
         } else {

@@ -71,7 +71,7 @@ impl Judge<'_> {
                 let eb = format!(
                     "SELECT DISTINCT {}::text FROM {}",
                     subject.column(column),
-                    subject.table.from_sql()
+                    subject.table.sql_from()
                 );
                 let name = subject.name();
                 let there: BTreeSet<Option<String>> = self
@@ -115,7 +115,7 @@ impl Judge<'_> {
                 "({value} IS NULL OR COALESCE(({}), false) IS FALSE OR EXISTS \
                  (SELECT FROM {} target WHERE target.{}::text = {value}::text))",
                 reference.when.as_deref().unwrap_or("true"),
-                to.from_sql(),
+                to.sql_from(),
                 sql::identifier(&reference.key)
             ));
         }
@@ -232,7 +232,7 @@ impl Judge<'_> {
             "SELECT {} FROM (SELECT {} FROM {} WHERE {} LIMIT {LOOKED_AT}) first_rows",
             counts.join(", "),
             names.join(", "),
-            subject.table.from_sql(),
+            subject.table.sql_from(),
             subject.condition_sql()
         );
         let rows = self.ask_source(&sql, &[])?;
@@ -313,7 +313,7 @@ impl Judge<'_> {
              FROM (SELECT ({} AND NOT {changed}) IS TRUE AS mkx_demanded{inner} FROM {} WHERE {}) mkx_rows \
              GROUP BY GROUPING SETS ((){sets})) mkx_groups) mkx_numbered WHERE number <= {MOST_READ}",
             self.not_dangling_sql(subject),
-            subject.table.from_sql(),
+            subject.table.sql_from(),
             subject.condition_sql(),
         )
     }

@@ -88,13 +88,13 @@ impl Judge<'_> {
                 let sql = format!(
                     "SELECT count(*) FROM {}, LATERAL ({}) reference(value) WHERE value IS NOT NULL \
                      AND NOT EXISTS (SELECT FROM {} target WHERE target.{}::text = value){}",
-                    subject.table.from_sql(),
+                    subject.table.sql_from(),
                     values(
                         reference,
                         &column.base_type,
                         &subject.column(&reference.column)
                     ),
-                    to.from_sql(),
+                    to.sql_from(),
                     sql::identifier(&reference.key),
                     match &reference.when {
                         Some(when) => format!(" AND ({when})"),
@@ -163,7 +163,7 @@ fn orphans(
         .collect();
     format!(
         "SELECT count(*) FROM {} child WHERE {} AND NOT EXISTS (SELECT FROM {} parent WHERE {})",
-        table.from_sql(),
+        table.sql_from(),
         set.join(" AND "),
         foreign.parent.sql(),
         joined.join(" AND ")

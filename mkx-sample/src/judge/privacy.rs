@@ -53,7 +53,7 @@ impl Judge<'_> {
                     let found = format!(
                         "SELECT count(*) FROM {} WHERE length({value}) >= {SHORTEST_VALUE} \
                          AND {} IN (SELECT digest FROM mkx_column)",
-                        subject.table.from_sql(),
+                        subject.table.sql_from(),
                         self.digest(&value)
                     );
                     work.push((subject.name(), treated.column.name.clone(), select, found));
@@ -95,7 +95,7 @@ impl Judge<'_> {
         }
         let value = format!("{}::text", subject.column(&treated.column.name));
         let digest = self.digest(&value);
-        let from = subject.table.from_sql();
+        let from = subject.table.sql_from();
         let long = format!("length({value}) >= {SHORTEST_VALUE}");
         if base && by_variant.iter().all(|hidden| *hidden) {
             return Some(format!("SELECT DISTINCT {digest} FROM {from} WHERE {long}"));
@@ -133,7 +133,7 @@ impl Judge<'_> {
                         "INSERT INTO mkx_known SELECT {} FROM {}, \
                          LATERAL regexp_matches(lower({}::text), '{UUID}', 'g') found",
                         self.digest("found[1]"),
-                        subject.table.from_sql(),
+                        subject.table.sql_from(),
                         subject.column(&column.name)
                     ));
                 }
@@ -141,7 +141,7 @@ impl Judge<'_> {
                     known.push(format!(
                         "INSERT INTO mkx_known SELECT {} FROM {}",
                         self.digest(&format!("lower({}::text)", subject.column(&column.name))),
-                        subject.table.from_sql()
+                        subject.table.sql_from()
                     ));
                 }
             }
@@ -205,7 +205,7 @@ impl Judge<'_> {
              FROM (SELECT DISTINCT {}::text AS mkx_text FROM {}) texts, {} \
              WHERE {of_interest} AND lower(word) !~ '{NOBODYS}'",
             subject.column(&treated.column.name),
-            subject.table.from_sql(),
+            subject.table.sql_from(),
             identifiers()
         ))
     }
@@ -232,7 +232,7 @@ impl Judge<'_> {
              LATERAL (VALUES {values}) value (mkx_at, mkx_text) GROUP BY mkx_at, mkx_text) texts, {words} \
              JOIN mkx_hidden h ON h.digest = {digest} \
              GROUP BY mkx_at, h.of_column ORDER BY mkx_at, h.of_column",
-            from = subject.table.from_sql(),
+            from = subject.table.sql_from(),
             values = values.join(", "),
             words = identifiers(),
             digest = self.digest("lower(word)"),

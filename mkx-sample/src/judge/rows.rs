@@ -204,14 +204,14 @@ impl Judge<'_> {
         Questions {
             target: format!(
                 "SELECT {alias}.tableoid, {alias}.ctid::text, {digests}, {key_texts} FROM {}",
-                subject.table.from_sql()
+                subject.table.sql_from()
             ),
             source: format!(
                 "SELECT {}, {}, {}, {digests}, {key_texts} FROM {} JOIN {}",
                 subject.condition_sql(),
                 subject.variant_sql(),
                 self.drift.changed_sql(&alias),
-                subject.table.from_sql(),
+                subject.table.sql_from(),
                 wanted(subject, &keys)
             ),
             keys,
@@ -223,7 +223,7 @@ impl Judge<'_> {
         let mut check = Check::new("row_counts");
         let mut queries = Vec::new();
         for subject in &self.subjects {
-            let from = subject.table.from_sql();
+            let from = subject.table.sql_from();
             let there = format!("SELECT count(*) FROM {from}");
             let expected = match subject.policy.rows {
                 Rows::Sampled => continue,

@@ -127,7 +127,7 @@ impl Judge<'_> {
                 });
                 if is_password {
                     let column = subject.column(name);
-                    let from = subject.table.from_sql();
+                    let from = subject.table.sql_from();
                     queries.push((
                         subject.name(),
                         name.clone(),

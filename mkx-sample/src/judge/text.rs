@@ -104,7 +104,7 @@ impl Judge<'_> {
                     let value = format!("{}::text", subject.column(name));
                     let sql = format!(
                         "SELECT count(*) FROM {} WHERE {}",
-                        subject.table.from_sql(),
+                        subject.table.sql_from(),
                         condition.replace("VALUE", &value)
                     );
                     queries.push((subject.name(), name.clone(), sql));
@@ -137,7 +137,7 @@ impl Judge<'_> {
                 };
                 let sql = format!(
                     "SELECT count(*) FROM {} WHERE jsonb_typeof({value}) = 'object' AND {value} - {} <> '{{}}'::jsonb",
-                    subject.table.from_sql(),
+                    subject.table.sql_from(),
                     sql::array(members, "text")
                 );
                 queries.push((subject.name(), name.clone(), sql));

@@ -1,11 +1,11 @@
 //! The examples in docs/policy.md are policies.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 use indexmap::IndexMap;
-use mkx_sample::policy::{PolicyFile, TablePolicy, Transform};
 use serde::de::DeserializeOwned;
 
-const DOCUMENT: &str = include_str!("../../docs/policy.md");
+use super::{PolicyFile, TablePolicy, Transform};
+
+const DOCUMENT: &str = include_str!("../../../docs/policy.md");
 
 /// The blocks that begin with "```json KIND".
 fn blocks(kind: &str) -> Vec<&'static str> {
@@ -41,12 +41,12 @@ fn every_example_is_read() {
 #[test]
 fn every_rule_of_the_check_is_explained() {
     let sources = [
-        include_str!("../src/policy/check/mod.rs"),
-        include_str!("../src/policy/check/columns.rs"),
-        include_str!("../src/policy/check/edges.rs"),
-        include_str!("../src/policy/check/reach.rs"),
-        include_str!("../src/policy/check/references.rs"),
-        include_str!("../src/policy/check/conditions.rs"),
+        include_str!("check/mod.rs"),
+        include_str!("check/columns.rs"),
+        include_str!("check/edges.rs"),
+        include_str!("check/reach.rs"),
+        include_str!("check/references.rs"),
+        include_str!("check/conditions.rs"),
     ];
     let call = |name: &str| format!("{name}(");
     for source in sources {

@@ -237,4 +237,6 @@ fn each_element(value: &str, function: impl Fn(&str) -> String) -> String {
 }
 
 #[cfg(test)]
+mod on_server;
+#[cfg(test)]
 mod tests;

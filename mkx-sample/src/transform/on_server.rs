@@ -1,12 +1,12 @@
 //! Transforms as PostgreSQL computes them.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
-use mkx_sample::catalog::{Catalog, Table};
-use mkx_sample::policy::Transform;
-use mkx_sample::transform::{Context, expression};
 use mkx_tests::postgres_server::PostgresServer;
 use postgres::Client;
 use serde_json::{Value, json};
+
+use super::{Context, expression};
+use crate::database::catalog::{Catalog, Table};
+use crate::policy::Transform;
 
 const TABLES: &str = "
 CREATE TABLE odd (

@@ -12,7 +12,7 @@ use crate::sql::{self, of_policy};
 /// by a condition that holds for all rows of an owner or for none.
 pub fn from(node: &Node, narrowed: Option<&str>) -> String {
     let Some(cap) = &node.policy.cap else {
-        return format!("FROM {} AS {ROW}", node.table.from_sql());
+        return format!("FROM {} AS {ROW}", node.table.sql_from());
     };
     let per = columns_of(ROW, std::slice::from_ref(&cap.per)).remove(0);
     let by = columns_of(ROW, std::slice::from_ref(&cap.by)).remove(0);
@@ -28,7 +28,7 @@ pub fn from(node: &Node, narrowed: Option<&str>) -> String {
         "FROM (SELECT {ROW}.tableoid, {ROW}.ctid, {ROW}.*, row_number() OVER (PARTITION BY {per} \
          ORDER BY {by} DESC NULLS LAST, {}) AS mkx_rank FROM {} AS {ROW} WHERE {}) AS {ROW}",
         identity.join(", "),
-        node.table.from_sql(),
+        node.table.sql_from(),
         all(&conditions)
     )
 }

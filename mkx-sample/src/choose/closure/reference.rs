@@ -165,7 +165,7 @@ fn in_source(pointer: &Pointer, parent: &Node, key: &Key, value: &str) -> String
     };
     format!(
         "EXISTS (SELECT FROM {} AS target WHERE target.{name}{cast} = {value})",
-        parent.table.from_sql()
+        parent.table.sql_from()
     )
 }
 

@@ -24,7 +24,7 @@ pub fn pin(graph: &Graph, sets: &mut Sets, session: &mut Session, at: usize) -> 
     let pins: Vec<_> = node.policy.pins.iter().map(|pin| of_policy(pin)).collect();
     let mut tail = format!(
         "FROM {} AS {ROW} WHERE ({})",
-        node.table.from_sql(),
+        node.table.sql_from(),
         pins.join(" OR ")
     );
     // Rows that come along anyway are known only by their condition here.
@@ -126,7 +126,7 @@ fn include_referred(
         let condition = key.joins(&wanted, &key.sql_columns(ROW));
         let tail = format!(
             "FROM {} AS {ROW} WHERE {condition}",
-            parent.table.from_sql()
+            parent.table.sql_from()
         );
         let found = session.rows(parent, ROW, &tail)?;
         let known = &sets.rows[pointer.parent];
@@ -200,7 +200,7 @@ fn look_at_own(graph: &Graph, sets: &mut Sets, session: &mut Session, at: usize)
     }
     let tail = match node.extent {
         Extent::Empty => return Ok(()),
-        Extent::Complete => format!("FROM {} AS {ROW}", node.table.from_sql()),
+        Extent::Complete => format!("FROM {} AS {ROW}", node.table.sql_from()),
         Extent::Held => by_identity(graph, at, &sets.rows[at].owned[0]),
         Extent::Leaf => owned(graph, sets, at),
     };
@@ -257,7 +257,7 @@ fn resolve(graph: &Graph, session: &mut Session, link: &Link, wanted: Keys) -> R
     session.rows(
         node,
         ROW,
-        &format!("FROM {} AS {ROW} WHERE {condition}", node.table.from_sql()),
+        &format!("FROM {} AS {ROW} WHERE {condition}", node.table.sql_from()),
     )
 }
 
@@ -267,7 +267,7 @@ pub fn by_identity(graph: &Graph, at: usize, rows: &Keys) -> String {
     let identity = &node.keys[0];
     format!(
         "FROM {} AS {ROW} WHERE {}",
-        node.table.from_sql(),
+        node.table.sql_from(),
         identity.joins(rows, &identity.sql_columns(ROW))
     )
 }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::world::{AT, FLAG, Link, PINNED, Table, World};
+use super::world::{AT, FLAG, Link, PINNED, Table, World};
 
 /// For each table, for each row, whether it is in.
 type Set = Vec<Vec<bool>>;

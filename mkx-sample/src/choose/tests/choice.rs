@@ -1,19 +1,16 @@
 //! Which users are chosen: the rate, the strata, samples inside larger samples, and the rows that
 //! come besides so that every value of an enum-like column occurs.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 use std::collections::BTreeSet;
 
-use mkx_sample::catalog::Catalog;
-use mkx_sample::choice::Choice;
-use mkx_sample::policy::Policy;
-use mkx_sample::selection::{Selection, select};
-use mkx_sample::transform::Context;
 use mkx_tests::postgres_server::{Options, PostgresServer};
 use serde_json::json;
 
-#[path = "sample_closure/open.rs"]
-mod open;
+use crate::choose::choice::Choice;
+use crate::choose::selection::{Selection, select};
+use crate::database::catalog::Catalog;
+use crate::policy::Policy;
+use crate::transform::Context;
 
 /// 2,000 users; the busier, the fewer: user 1 has 1,000 posts, user 1,000 has one.
 const DATA: &str = "
@@ -65,7 +62,7 @@ impl World {
     }
 
     fn try_select(&self, choice: &Choice) -> mkx_contract::Result<(Selection, BTreeSet<i32>)> {
-        let mut source = open::source(&self.server, "ea");
+        let mut source = super::source(&self.server, "ea");
         let catalog = Catalog::read(&mut source.client).unwrap();
         let context = Context {
             urls: Vec::new(),

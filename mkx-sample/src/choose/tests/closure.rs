@@ -1,21 +1,13 @@
 //! The rows that a selection gives, held against a brute-force closure over random schemas, data
 //! and policies, on a real server.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
-
-use mkx_sample::catalog::Catalog;
-use mkx_sample::choice::Choice;
-use mkx_sample::selection::{Selection, select};
-use mkx_sample::transform::Context;
 use mkx_tests::postgres_server::PostgresServer;
 
-#[path = "sample_closure/brute_force.rs"]
-mod brute_force;
-#[path = "sample_closure/open.rs"]
-mod open;
-#[path = "sample_closure/world.rs"]
-mod world;
-
-use world::World;
+use super::brute_force;
+use super::world::World;
+use crate::choose::choice::Choice;
+use crate::choose::selection::{Selection, select};
+use crate::database::catalog::Catalog;
+use crate::transform::Context;
 
 /// Cases in the suite; MKX_CLOSURE_CASES asks for more.
 const CASES: u64 = 200;
@@ -46,7 +38,7 @@ fn a_selection_is_exactly_the_brute_force_closure() {
 }
 
 fn check(server: &PostgresServer, world: &World, seed: u64) {
-    let mut source = open::source(server, "ea");
+    let mut source = super::source(server, "ea");
     let catalog = Catalog::read(&mut source.client).unwrap();
     let choice = Choice {
         percent: world.percent,

@@ -1,12 +1,18 @@
-//! A server's database as the source of a sample.
+//! What a selection brings, on a real server.
+
+mod brute_force;
+mod choice;
+mod closure;
+mod world;
 
 use mkx_contract::Secret;
-use mkx_sample::endpoint::Endpoint;
-use mkx_sample::source::{Settings, Source};
 use mkx_tests::postgres_server::PostgresServer;
 
-/// Opens it in one snapshot.
-pub fn source(server: &PostgresServer, database: &str) -> Source {
+use crate::database::endpoint::Endpoint;
+use crate::database::source::{Settings, Source};
+
+/// A server's database as the source of a sample, in one snapshot.
+fn source(server: &PostgresServer, database: &str) -> Source {
     let settings = Settings {
         key: Secret::new("key"),
         password_hash: Secret::new("hash"),

@@ -1,6 +1,6 @@
 //! A random small schema with data and a policy for it.
 
-use mkx_sample::policy::Policy;
+use crate::policy::Policy;
 use serde_json::{Map, Value, json};
 
 /// Tables; the first is the root.

@@ -85,7 +85,7 @@ impl Judge<'_> {
                 there: format!(
                     "SELECT {} FROM {} JOIN {} WHERE {}",
                     texts(to, &required.parent_columns),
-                    to.table.from_sql(),
+                    to.table.sql_from(),
                     wanted(to, &required.parent_columns),
                     self.is_owner(to.index, &to.alias())
                 ),
@@ -108,7 +108,7 @@ impl Judge<'_> {
                 }],
                 there: format!(
                     "SELECT {key}::text FROM {} WHERE {key}::text = ANY($1) AND {}",
-                    to.table.from_sql(),
+                    to.table.sql_from(),
                     self.is_owner(to.index, &to.alias()),
                     key = to.column(&reference.key)
                 ),
@@ -132,11 +132,11 @@ impl Judge<'_> {
         let keys = format!(
             "SELECT {} FROM {} JOIN mkx_owner_{} o ON o.in_table = {alias}.tableoid AND o.at = {alias}.ctid",
             texts(parent, &owning.key.parent_columns),
-            parent.table.from_sql(),
+            parent.table.sql_from(),
             parent.index,
             alias = parent.alias()
         );
-        let from = child.table.from_sql();
+        let from = child.table.sql_from();
         let group = texts(child, &owning.by);
         let needs: Vec<&str> = owning
             .needs

@@ -46,7 +46,7 @@ impl Judge<'_> {
             .filter(|(_, parent, _)| self.subjects[*parent].policy.stub.is_none());
         let edges: Vec<_> = self.edges(&[Edge::Include]);
         for (child, parent, key) in edges.into_iter().chain(without_stub.collect::<Vec<_>>()) {
-            let from = self.subjects[child].table.from_sql();
+            let from = self.subjects[child].table.sql_from();
             self.excuse_parents(&from, parent, &key)?;
         }
         let upward = self.edges(&[Edge::Own, Edge::Require, Edge::Include]);
@@ -56,7 +56,7 @@ impl Judge<'_> {
             for (child, parent, key) in &upward {
                 let from = format!(
                     "(SELECT t.* FROM {} t JOIN mkx_excused_{child} e ON e.in_table = t.tableoid AND e.at = t.ctid)",
-                    self.subjects[*child].table.from_sql()
+                    self.subjects[*child].table.sql_from()
                 );
                 added += self.excuse_parents(&from, *parent, key)?;
             }
@@ -80,7 +80,7 @@ impl Judge<'_> {
                 (_, true) if subject.is_matchable() => self.in_state(parent, "p", State::Either),
                 _ => "true".into(),
             };
-            let from = self.subjects[child].table.from_sql();
+            let from = self.subjects[child].table.sql_from();
             let excuse = excuse(parent, subject.table, (&from, &key), Some(&is_unclear));
             self.target_count(&excuse)?;
         }
@@ -109,7 +109,7 @@ impl Judge<'_> {
             .iter()
             .map(|key| format!("{}::text", subject.column(key)))
             .collect();
-        let from = subject.table.from_sql();
+        let from = subject.table.sql_from();
         let sql = format!(
             "SELECT {} FROM {from} WHERE {}",
             texts.join(", "),
@@ -149,7 +149,7 @@ impl Judge<'_> {
         names.sort();
         names.dedup();
         names.retain(|name| subject.table.column(name).is_some());
-        let from = subject.table.from_sql();
+        let from = subject.table.sql_from();
         // Stubs may show a value and still not count as its bearers.
         let only = format!("NOT {}", self.in_state(index, "t", State::Stub));
         let rare = |value: &str| {
@@ -202,10 +202,10 @@ impl Judge<'_> {
                      ON e.in_table = {alias}.tableoid AND e.at = {alias}.ctid WHERE {}) \
                      AND NOT EXISTS (SELECT FROM mkx_excused_{parent} x WHERE x.in_table = p.tableoid AND x.at = p.ctid) \
                      RETURNING 1) SELECT count(*) FROM added",
-                    to.table.from_sql(),
+                    to.table.sql_from(),
                     sql::identifier(&reference.key),
                     subject.column(&reference.column),
-                    subject.table.from_sql(),
+                    subject.table.sql_from(),
                     reference
                         .when
                         .as_ref()
@@ -234,7 +234,7 @@ fn excuse(
          AND NOT EXISTS (SELECT FROM mkx_excused_{parent} e WHERE e.in_table = p.tableoid AND e.at = p.ctid) \
          RETURNING 1) SELECT count(*) FROM added",
         likely_stub.is_some(),
-        table.from_sql(),
+        table.sql_from(),
         likely_stub.unwrap_or("true"),
         joined(key, "c", "p")
     )

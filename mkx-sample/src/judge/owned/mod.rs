@@ -34,7 +34,7 @@ impl Judge<'_> {
             return Ok(check.conclude("the root table is missing"));
         };
         let subject = &self.subjects[root];
-        let from = subject.table.from_sql();
+        let from = subject.table.sql_from();
         let name = subject.name();
         let eligible = match &self.policy.root.eligible {
             Some(condition) => format!("({condition})"),
@@ -97,8 +97,8 @@ impl Judge<'_> {
                 let sql = format!(
                     "SELECT count(*) FROM {} c JOIN {} p ON {} WHERE {} AND NOT {} \
                      AND NOT EXISTS (SELECT FROM mkx_excused_{child} e WHERE e.in_table = c.tableoid AND e.at = c.ctid)",
-                    self.subjects[child].table.from_sql(),
-                    self.subjects[parent].table.from_sql(),
+                    self.subjects[child].table.sql_from(),
+                    self.subjects[parent].table.sql_from(),
                     joined(&key, "c", "p"),
                     self.in_state(parent, "p", State::Stub),
                     self.in_state(child, "c", State::Stub)

@@ -22,7 +22,7 @@ impl Judge<'_> {
                 format!(
                     "EXISTS (SELECT FROM {} c WHERE {} AND NOT EXISTS (SELECT FROM mkx_excused_{child} x \
                      WHERE x.in_table = c.tableoid AND x.at = c.ctid))",
-                    self.subjects[*child].table.from_sql(),
+                    self.subjects[*child].table.sql_from(),
                     joined(key, "c", "r")
                 )
             })
@@ -36,7 +36,7 @@ impl Judge<'_> {
             "INSERT INTO mkx_owner_{root} SELECT r.tableoid, r.ctid FROM {} r WHERE {} \
              AND (NOT EXISTS (SELECT FROM mkx_excused_{root} e WHERE e.in_table = r.tableoid AND e.at = r.ctid) \
                   OR {unexcused})",
-            subject.table.from_sql(),
+            subject.table.sql_from(),
             self.in_state(root, "r", State::Whole)
         );
         let analyze: Vec<_> = (0..self.subjects.len())
@@ -63,8 +63,8 @@ impl Judge<'_> {
                  JOIN {} p ON {} JOIN mkx_owner_{parent} o ON o.in_table = p.tableoid AND o.at = p.ctid \
                  WHERE {} AND NOT EXISTS (SELECT FROM mkx_owner_{child} x WHERE x.in_table = c.tableoid AND x.at = c.ctid) \
                  RETURNING 1) SELECT count(*) FROM added",
-                self.subjects[child].table.from_sql(),
-                self.subjects[parent].table.from_sql(),
+                self.subjects[child].table.sql_from(),
+                self.subjects[parent].table.sql_from(),
                 joined(&key, "c", "p"),
                 self.newest(child, "c")
             );
@@ -85,9 +85,9 @@ impl Judge<'_> {
                 "WITH gone AS (DELETE FROM mkx_owner_{child} o USING {} c \
                  WHERE o.in_table = c.tableoid AND o.at = c.ctid AND {} \
                  AND NOT EXISTS (SELECT FROM {} p WHERE {} AND {}) RETURNING 1) SELECT count(*) FROM gone",
-                self.subjects[child].table.from_sql(),
+                self.subjects[child].table.sql_from(),
                 set.join(" AND "),
-                self.subjects[parent].table.from_sql(),
+                self.subjects[parent].table.sql_from(),
                 joined(&key, "c", "p"),
                 self.is_owner(parent, "p")
             );
@@ -106,7 +106,7 @@ impl Judge<'_> {
                  rank() OVER (PARTITION BY {} ORDER BY {} DESC NULLS LAST) AS place FROM {}) ranked WHERE place <= {})",
                 sql::identifier(&cap.per),
                 sql::identifier(&cap.by),
-                subject.table.from_sql(),
+                subject.table.sql_from(),
                 cap.newest
             ),
         }

@@ -78,7 +78,7 @@ impl Asker<'_> {
     fn condition(&mut self, table: &Table, pointer: &[&str], condition: &str) -> Result<()> {
         let sql = format!(
             "SELECT 1 FROM {} AS ea WHERE (\n{condition}\n)",
-            table.from_sql()
+            table.sql_from()
         );
         self.ask(&sql, pointer)
     }
@@ -99,7 +99,7 @@ impl Asker<'_> {
             let mut pointer = pointer.to_vec();
             pointer.push(name);
             self.ask(
-                &format!("SELECT {value} FROM {} AS ea", table.from_sql()),
+                &format!("SELECT {value} FROM {} AS ea", table.sql_from()),
                 &pointer,
             )?;
         }
