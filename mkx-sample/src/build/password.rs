@@ -1,11 +1,10 @@
 //! The one development password that every sampled account gets.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use mkx_contract::tool::journal::make_state_directory;
+use mkx_contract::tool::replace;
 use mkx_contract::{Failure, Result, Secret};
 
 use crate::setting::Setting;
@@ -73,16 +72,8 @@ fn kept(directory: &Path, path: &Path) -> Result<Secret> {
     }
     make_state_directory(directory)?;
     let password = generated()?;
-    let temporary = directory.join(format!("{FILE}.new"));
-    let written = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)
-        .and_then(|mut file| writeln!(file, "{}", password.expose()).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&temporary, path));
-    written.map_err(|error| cannot("write", &error))?;
+    let text = format!("{}\n", password.expose());
+    replace::file(path, text, 0o600).map_err(|error| cannot("write", &error))?;
     Ok(password)
 }
 

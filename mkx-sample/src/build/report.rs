@@ -11,7 +11,8 @@ use crate::build::copy::CopiedTable;
 use crate::build::progress::Phase;
 use crate::choose::choice::Choice;
 use crate::choose::coverage::CoverageAdded;
-use crate::choose::selection::{EdgeRows, Selection};
+use crate::choose::plan::Roots;
+use crate::choose::selection::EdgeRows;
 use crate::database::endpoint::Endpoint;
 use crate::judge::Verification;
 
@@ -84,42 +85,6 @@ impl Place {
             address: endpoint.address(),
             database: endpoint.database(),
             role: endpoint.role(),
-        }
-    }
-}
-
-/// Rows of the root table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Roots {
-    /// In EA.
-    pub total: u64,
-    /// Could be sampled.
-    pub eligible: u64,
-    /// Chosen by the sample's hash.
-    pub sampled: u64,
-    /// Came otherwise, whole: pinned, included, or for coverage.
-    pub added: u64,
-    /// Came as stubs.
-    pub stubs: u64,
-    /// Chosen of those that could be, in per cent.
-    pub percent: f64,
-}
-
-impl Roots {
-    /// Of a selection.
-    pub fn of(selection: &Selection) -> Roots {
-        #[allow(clippy::cast_precision_loss)] // a share, not a count
-        let share = match selection.roots_eligible {
-            0 => 0.0,
-            eligible => selection.roots_sampled as f64 * 100.0 / eligible as f64,
-        };
-        Roots {
-            total: selection.roots_total,
-            eligible: selection.roots_eligible,
-            sampled: selection.roots_sampled,
-            added: selection.roots_added,
-            stubs: selection.roots_stubs,
-            percent: (share * 1000.0).round() / 1000.0,
         }
     }
 }

@@ -33,19 +33,40 @@ impl Record for Plan {
     const RECORD: &'static str = "mkx.sample.plan/1";
 }
 
-/// The root rows.
+/// Rows of the root table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Roots {
     /// In EA.
     pub total: u64,
-    /// That could be sampled.
+    /// Could be sampled.
     pub eligible: u64,
-    /// Chosen by seed and per cent.
+    /// Chosen by the sample's hash.
     pub sampled: u64,
-    /// Whole ones that came otherwise: included, pinned, referred to, or for coverage.
+    /// Came otherwise, whole: pinned, included, or for coverage.
     pub added: u64,
-    /// That come as stubs.
+    /// Came as stubs.
     pub stubs: u64,
+    /// Chosen of those that could be, in per cent.
+    pub percent: f64,
+}
+
+impl Roots {
+    /// Of a selection.
+    pub fn of(selection: &Selection) -> Roots {
+        #[allow(clippy::cast_precision_loss)] // a share, not a count
+        let share = match selection.roots_eligible {
+            0 => 0.0,
+            eligible => selection.roots_sampled as f64 * 100.0 / eligible as f64,
+        };
+        Roots {
+            total: selection.roots_total,
+            eligible: selection.roots_eligible,
+            sampled: selection.roots_sampled,
+            added: selection.roots_added,
+            stubs: selection.roots_stubs,
+            percent: (share * 1000.0).round() / 1000.0,
+        }
+    }
 }
 
 /// One table.
@@ -78,13 +99,7 @@ impl Plan {
         Plan {
             percent: choice.percent,
             seed: choice.seed.clone(),
-            roots: Roots {
-                total: selection.roots_total,
-                eligible: selection.roots_eligible,
-                sampled: selection.roots_sampled,
-                added: selection.roots_added,
-                stubs: selection.roots_stubs,
-            },
+            roots: Roots::of(selection),
             rows: tables.iter().map(|table| table.rows).sum(),
             rows_in_source: tables.iter().map(|table| table.rows_in_source).sum(),
             tables,

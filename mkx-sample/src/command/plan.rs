@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::{output, voice};
-use mkx_contract::{Answer, Result, Secret};
+use mkx_contract::{Answer, Result};
 
 use crate::choose::choice::Choice;
 use crate::choose::plan::Plan;
@@ -96,11 +96,7 @@ impl PlanVerb {
         let policy = setting.policy(self.policy.as_deref())?;
         let endpoint = setting.from(self.from.as_deref())?;
         // Nothing is anonymised here: what the SELECTs would use is not needed.
-        let settings = Settings {
-            key: Secret::new("plan"),
-            password_hash: Secret::new("plan"),
-        };
-        let mut source = Source::open(endpoint, settings)?;
+        let mut source = Source::open(endpoint, Settings::unused())?;
         let catalog = Catalog::read(&mut source.client)?;
         check::ensure(&mut source.client, &catalog, &policy)?;
         let context = setting.context(&policy.email_domain);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::{output, voice};
-use mkx_contract::{Answer, Failure, Result, Secret};
+use mkx_contract::{Answer, Failure, Result};
 
 use crate::choose::choice::apply_cap;
 use crate::database::catalog::Catalog;
@@ -61,11 +61,7 @@ impl Verify {
         let mut policy = setting.policy(self.policy.as_deref())?.policy;
         let target = setting.to(self.to.as_deref())?;
         // No pseudonym is made here, so there is no key.
-        let settings = Settings {
-            key: Secret::new(""),
-            password_hash: Secret::new(""),
-        };
-        let mut source = Source::open(setting.from(self.from.as_deref())?, settings)?;
+        let mut source = Source::open(setting.from(self.from.as_deref())?, Settings::unused())?;
         let origin = identity::of(&source.endpoint, &mut source.client)?.origin();
         let (mut client, mark) = sample::open_for_judgement(&target, setting.name(), origin)?;
         let asked = self.asked(&setting, mark.asked);

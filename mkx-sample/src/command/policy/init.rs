@@ -1,12 +1,11 @@
 //! `mkx-sample policy init`.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::tool::{output, voice};
+use mkx_contract::tool::{output, replace, voice};
 use mkx_contract::{Answer, Failure, Record, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -128,7 +127,7 @@ impl Init {
     }
 }
 
-/// Writes the file beside and renames it; what stood there is kept.
+/// Writes the file; what stood there is kept.
 fn write(path: &Path, text: &str) -> Result<Option<PathBuf>> {
     let cannot =
         |error: std::io::Error| Failure::peer(format!("cannot write {}: {error}", path.display()));
@@ -139,11 +138,7 @@ fn write(path: &Path, text: &str) -> Result<Option<PathBuf>> {
     if let Some(backup) = &backup {
         fs::copy(path, backup).map_err(cannot)?;
     }
-    let new = with_suffix(path, ".new");
-    let mut file = File::create(&new).map_err(cannot)?;
-    file.write_all(text.as_bytes()).map_err(cannot)?;
-    file.sync_all().map_err(cannot)?;
-    fs::rename(&new, path).map_err(cannot)?;
+    replace::file(path, text, 0o644).map_err(cannot)?;
     Ok(backup)
 }
 

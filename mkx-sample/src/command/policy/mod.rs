@@ -5,7 +5,7 @@ mod init;
 
 use clap::Subcommand;
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::{Answer, Result, Secret};
+use mkx_contract::{Answer, Result};
 
 use crate::database::source::{Settings, Source};
 use crate::setting::Setting;
@@ -36,12 +36,5 @@ impl Policy {
 /// Opens EA: the site's database, or the one that `--from` names, for which no site is needed.
 fn open(common: &Common, from: Option<&str>) -> Result<Source> {
     let endpoint = Setting::of(common)?.from(from)?;
-    let unused = || Secret::new("no value is read");
-    Source::open(
-        endpoint,
-        Settings {
-            key: unused(),
-            password_hash: unused(),
-        },
-    )
+    Source::open(endpoint, Settings::unused())
 }
