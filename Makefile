@@ -44,7 +44,7 @@ bench: release ## measure against the tools people would use instead
 canaries: ## plant secrets in a production of 50,000 users, and look for them in the sample
 	scripts/setup --only tests >/dev/null
 	cargo build --workspace --release
-	MKX_TEST_USERS=50000 cargo test --release --package mkx-tests --test sample_canaries
+	MKX_TEST_USERS=50000 cargo test --release --package mkx-sample --test tool canaries::
 
 fmt: ## format the sources
 	cargo fmt --all

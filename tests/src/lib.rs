@@ -4,6 +4,7 @@
 pub mod document;
 pub mod fingerprint;
 pub mod generate;
+pub mod kept;
 pub mod postgres_server;
 pub mod shop;
 pub mod site;

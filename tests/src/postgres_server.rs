@@ -6,6 +6,7 @@ pub mod roles;
 mod small_disk;
 mod tls;
 
+use mkx_contract::Result;
 use postgres::{Client, NoTls};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,12 @@ use tempfile::TempDir;
 pub const SUPERUSER: &str = "postgres";
 /// The password of every role of a private server.
 pub const PASSWORD: &str = "only-in-tests";
+
+/// The content of a server that has only what initdb makes.
+const NOTHING: &str = "nothing";
+
+/// Puts something into a new server.
+pub type Fill<'a> = &'a dyn Fn(&PostgresServer) -> Result<()>;
 
 /// How roles prove who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,14 +118,27 @@ impl PostgresServer {
 
     /// Starts a server.
     pub fn with(options: &Options) -> Self {
+        Self::holding(NOTHING, options, &|_| Ok(())).expect("nothing can not fail")
+    }
+
+    /// Starts a server that holds what `fill` puts into it; a server of the same `content`, which is
+    /// all that `fill` depends on, is a copy of the first.
+    ///
+    /// # Errors
+    /// Those of `fill`.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn holding(content: &str, options: &Options, fill: Fill<'_>) -> Result<Self> {
         let programs = options.programs.clone().unwrap_or_else(cluster::newest);
         let mut server = Self::prepare(options.login, programs);
-        server.init(options);
+        server.init(content, fill)?;
+        server.configure(options);
         if options.tls {
             server.authority = Some(tls::install(&server));
         }
         server.launch_first();
-        server
+        Ok(server)
     }
 
     /// Makes a hot standby of this server and starts it.
@@ -203,7 +223,7 @@ impl PostgresServer {
             .expect("a running server takes connections")
     }
 
-    fn try_client(&self, database: &str) -> Result<Client, postgres::Error> {
+    fn try_client(&self, database: &str) -> std::result::Result<Client, postgres::Error> {
         postgres::Config::new()
             .host_path(self.directory.path())
             .port(self.port)

@@ -4,9 +4,11 @@
 use crate::site::Site;
 use crate::tool::Tool;
 
-const SCHEMA: &str = include_str!("../shop/schema.sql");
+/// Its tables and rows.
+pub const SCHEMA: &str = include_str!("../shop/schema.sql");
 const SCHEMAS: &str = "shop, \"odd Name\"";
-const POLICY: &str = include_str!("../shop/policy.json");
+/// The policy for them.
+pub const POLICY: &str = include_str!("../shop/policy.json");
 
 /// Both servers: production holds the shop, development an empty database.
 pub fn open() -> Site {

@@ -2,10 +2,12 @@
 //! Makapix preset aimed at them. Everything is gone when it is dropped.
 
 use crate::generate::{self, Spec, World, vault};
-use crate::postgres_server::{Login, Options, PASSWORD, PostgresServer, roles};
+use crate::kept::Kept;
+use crate::postgres_server::{Fill, Login, Options, PASSWORD, PostgresServer, roles};
 use crate::tool::Tool;
 use mkx_contract::Result;
 use serde_json::{Value, json};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -31,14 +33,47 @@ pub struct Size {
     pub max_files: Option<u64>,
 }
 
+impl Size {
+    /// Another for each other content.
+    fn name(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        format!("{self:?}").hash(&mut hasher);
+        format!("makapix-{}-{:x}", self.spec.users, hasher.finish())
+    }
+}
+
+/// An empty database with the application's roles.
+fn make_database(server: &PostgresServer) -> Result<()> {
+    server.create_database(DATABASE);
+    server.create_roles(DATABASE);
+    Ok(())
+}
+
+fn load(server: &PostgresServer, size: &Size, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
+    say("production's database");
+    generate::load(&server.url(DATABASE), &World::new(&size.spec), true, say)?;
+    server.create_roles(DATABASE);
+    Ok(())
+}
+
 impl Site {
-    /// Starts both servers, fills production and its vault, and writes the site document.
+    /// Starts both servers, fills production and its vault, and writes the site document. What is
+    /// small is kept, and copied the next time.
     ///
     /// # Errors
     /// Those of the generator.
     pub fn make(size: &Size, say: &(dyn Fn(&str) + Sync)) -> Result<Site> {
-        let site = Self::empty();
-        site.fill(size, say)?;
+        if size.spec.users > 2_000 {
+            let site = Self::empty();
+            site.fill(size, say)?;
+            return Ok(site);
+        }
+        let site = Self::holding(&size.name(), &|ea| load(ea, size, say), [None, None])?;
+        std::fs::remove_dir(site.ea_vault()).expect("the site's folder is ours");
+        Kept::new(&format!("vault-{}", size.name())).bring(&site.ea_vault(), || {
+            std::fs::create_dir(site.ea_vault()).expect("the site's folder is ours");
+            site.fill_vault(size, say)
+        })?;
         Ok(site)
     }
 
@@ -47,16 +82,14 @@ impl Site {
     /// # Errors
     /// Those of the generator.
     pub fn fill(&self, size: &Size, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
-        say("production's database");
-        generate::load(&self.ea.url(DATABASE), &World::new(&size.spec), true, say)?;
-        self.ea.create_roles(DATABASE);
+        load(&self.ea, size, say)?;
+        self.fill_vault(size, say)
+    }
+
+    fn fill_vault(&self, size: &Size, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
         say("production's vault");
-        vault::write(
-            &self.ea.url(DATABASE),
-            &self.ea_vault(),
-            size.max_files,
-            say,
-        )?;
+        let url = self.ea.url(DATABASE);
+        vault::write(&url, &self.ea_vault(), size.max_files, say)?;
         Ok(())
     }
 
@@ -125,6 +158,12 @@ impl Site {
     /// As `empty` does, with the programs in these directories for production's server and for
     /// development's; none: the newest on this machine.
     pub fn empty_with(programs: [Option<PathBuf>; 2]) -> Site {
+        let nothing: Fill<'_> = &|_| Ok(());
+        Self::holding("empty", nothing, programs).expect("an empty database can be made")
+    }
+
+    /// `content` says all that `fill` puts into production depends on.
+    fn holding(content: &str, fill: Fill<'_>, programs: [Option<PathBuf>; 2]) -> Result<Site> {
         let [ea, eb] = programs.map(|programs| Options {
             login: Login::Password,
             programs,
@@ -135,14 +174,13 @@ impl Site {
             .tempdir()
             .expect("a temporary directory can be made");
         let site = Site {
-            ea: PostgresServer::with(&ea),
-            eb: PostgresServer::with(&eb),
+            ea: PostgresServer::holding(content, &ea, &|ea| {
+                make_database(ea)?;
+                fill(ea)
+            })?,
+            eb: PostgresServer::holding("empty", &eb, &make_database)?,
             directory,
         };
-        for server in [&site.ea, &site.eb] {
-            server.create_database(DATABASE);
-            server.create_roles(DATABASE);
-        }
         for folder in ["vault-1", "vault-dev", "secrets", "ea", "eb"] {
             std::fs::create_dir(site.path(folder)).expect("the site's folder is ours");
         }
@@ -150,7 +188,7 @@ impl Site {
         site.write("eb/.env", &format!("DB_ADMIN_PASSWORD={PASSWORD}\n"));
         site.write("ea/.env", "");
         site.write("site.json", &format!("{:#}\n", site.document()));
-        site
+        Ok(site)
     }
 
     /// A path below the site's folder.

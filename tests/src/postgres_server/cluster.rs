@@ -1,13 +1,21 @@
 //! The server's data directory and process.
 
-use super::{Login, Options, PASSWORD, PostgresServer, SUPERUSER};
+use super::{Fill, Login, NOTHING, Options, PASSWORD, PostgresServer, SUPERUSER};
+use crate::kept::Kept;
+use mkx_contract::Result;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Where Debian keeps the programs of each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
+
+/// So many servers of a process are copies. `cargo test` runs all tests of a program in one process:
+/// the others are made anew rather than kept.
+const COPIES: usize = 6;
 
 /// The programs of the newest PostgreSQL on this machine. `MKX_POSTGRES_BINARIES` names another
 /// directory.
@@ -71,6 +79,14 @@ pub fn within_reach(binaries: &Path, directory: &Path) -> PathBuf {
     copy.join("bin")
 }
 
+/// What tells one installed program from another of the same name.
+fn identity(program: &Path) -> u64 {
+    let found = std::fs::metadata(program).expect("a program that is installed");
+    let mut hasher = DefaultHasher::new();
+    (program, found.len(), found.modified().ok()).hash(&mut hasher);
+    hasher.finish()
+}
+
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
@@ -125,10 +141,38 @@ pub(super) fn attempt(command: &mut Command) -> Result<(), String> {
 }
 
 impl PostgresServer {
-    pub(super) fn init(&self, options: &Options) {
+    /// Makes the cluster, as far as possible as a copy of what an earlier server of this content
+    /// was. Each server of a process is a copy of another one: no two of them share the system
+    /// identifier that initdb gives.
+    pub(super) fn init(&mut self, content: &str, fill: Fill<'_>) -> Result<()> {
+        static SERVERS: AtomicUsize = AtomicUsize::new(0);
+        let number = SERVERS.fetch_add(1, Ordering::Relaxed);
+        let data = self.data();
+        let programs = identity(&self.installed.join("postgres"));
+        let user = rustix::process::geteuid().as_raw();
+        let name = format!("{content}-{:?}-{programs:x}-{user}-{number}", self.login);
+        let mut make = || {
+            self.init_new();
+            if content == NOTHING {
+                return Ok(());
+            }
+            self.configure(&Options::default());
+            self.launch_first();
+            fill(self)?;
+            self.stop();
+            Ok(())
+        };
+        if number < COPIES {
+            Kept::new(&name).bring(&data, make)
+        } else {
+            make()
+        }
+    }
+
+    fn init_new(&self) {
         let password = self.directory.path().join("password");
         self.write_file(&password, PASSWORD);
-        let over_tcp = match options.login {
+        let over_tcp = match self.login {
             Login::Trust => "trust",
             Login::Password => "scram-sha-256",
         };
@@ -142,6 +186,10 @@ impl PostgresServer {
                 .arg(format!("--pwfile={}", password.display())),
             "make a PostgreSQL cluster",
         );
+    }
+
+    /// Settings of this server come after those of the one that it is a copy of, and win.
+    pub(super) fn configure(&self, options: &Options) {
         let mut settings = format!(
             "listen_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nport = {}\n\
              max_connections = 60\nshared_buffers = 128MB\nmax_wal_size = 4GB\n\

@@ -1,8 +1,6 @@
 //! The judge finds a value that is missing from an enum-like column, whatever the column's type and
 //! whether or not the server has statistics of it; and no row is added for a value that is there.
 
-#![allow(clippy::unwrap_used)] // a test that fails says where
-
 use mkx_tests::shop::sample;
 use mkx_tests::site::{DATABASE, Site};
 use serde_json::Value;

@@ -1,7 +1,5 @@
 //! `mkx-sample run` and `reset` on a schema that has what Makapix's lacks.
 
-#![allow(clippy::unwrap_used)] // a test that fails says where
-
 use mkx_tests::fingerprint::fingerprint;
 use mkx_tests::postgres_server::PASSWORD;
 use mkx_tests::shop;

@@ -1,8 +1,6 @@
 //! `mkx-sample run` and `verify` on what PostgreSQL's catalog allows: every claim is held against
 //! what is really in development's database, and in production's.
 
-#![allow(clippy::unwrap_used)] // a test that fails says where
-
 use mkx_tests::shop::sample;
 use mkx_tests::site::{DATABASE, Site};
 use postgres::Client;

@@ -1,8 +1,6 @@
 //! What a sample of Makapix promises those who use it, held against the data: one run, then another
 //! with a password and a cap of its own. Both are shared by all that is asked of them.
 
-#![allow(clippy::unwrap_used)] // a test that fails says where
-
 use mkx_tests::generate::{Spec, files};
 use mkx_tests::postgres_server::roles;
 use mkx_tests::shop;

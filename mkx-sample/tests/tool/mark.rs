@@ -1,7 +1,5 @@
 //! The moment of EA in a database's mark is the judge's word: nothing has one that was not judged.
 
-#![allow(clippy::unwrap_used)] // a test that fails says where
-
 use mkx_tests::shop;
 use mkx_tests::site::{DATABASE, Site};
 use serde_json::Value;

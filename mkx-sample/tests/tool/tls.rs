@@ -3,8 +3,6 @@
 //! A run whose target is production itself is refused once production was asked who it is: exit 5
 //! shows that the connection was made, exit 4 that it was not.
 
-#![allow(clippy::unwrap_used)] // a test that fails says where
-
 use std::path::PathBuf;
 
 use mkx_tests::fingerprint::fingerprint;
@@ -51,11 +49,7 @@ impl World {
 #[test]
 fn sslmode_means_what_libpq_says() {
     let world = World::new();
-    std::fs::write(
-        world.site.path("policy.json"),
-        include_str!("../shop/policy.json"),
-    )
-    .unwrap();
+    std::fs::write(world.site.path("policy.json"), shop::POLICY).unwrap();
     let elsewhere = "db.invalid";
     world.check("127.0.0.1", "sslmode=disable", 5);
     world.check("127.0.0.1", "sslmode=allow", 5);
@@ -92,11 +86,7 @@ fn tls_is_never_given_up_where_it_is_required() {
             &world.server.authority().unwrap().display().to_string(),
         );
         let url = format!("postgresql://owner@127.0.0.1:{port}/{DATABASE}?sslmode={mode}");
-        std::fs::write(
-            world.site.path("policy.json"),
-            include_str!("../shop/policy.json"),
-        )
-        .unwrap();
+        std::fs::write(world.site.path("policy.json"), shop::POLICY).unwrap();
         shop::sample(&world.site, &["run", "--from", &url, "--to", &url])
             .run()
             .expect_code(code);
@@ -146,9 +136,7 @@ fn far_shop() -> (Site, PostgresServer) {
     far.create_database(DATABASE);
     far.create_roles(DATABASE);
     let mut client = far.client(DATABASE);
-    client
-        .batch_execute(include_str!("../shop/schema.sql"))
-        .unwrap();
+    client.batch_execute(shop::SCHEMA).unwrap();
     client
         .batch_execute(
             "GRANT USAGE ON SCHEMA shop, \"odd Name\" TO mkx_reader;

@@ -1,7 +1,5 @@
 //! `mkx-sample` between servers of PostgreSQL 16 and of the newest version on this machine, with
-//! client programs that do and do not go with them. Version 17 is in `sample_containers.rs`.
-
-#![allow(clippy::unwrap_used)] // a test that fails says where
+//! client programs that do and do not go with them. Version 17 is in `containers.rs`.
 
 use std::path::PathBuf;
 

@@ -1,7 +1,5 @@
 //! Whatever ends a run in the middle, EB is as it was, and the next run cleans up and succeeds.
 
-#![allow(clippy::unwrap_used)] // a test that fails says where
-
 use mkx_tests::fingerprint::{Fingerprint, fingerprint};
 use mkx_tests::postgres_server::PostgresServer;
 use mkx_tests::shop;

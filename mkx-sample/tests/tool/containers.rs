@@ -1,8 +1,6 @@
 //! `mkx-sample` with PostgreSQL 17 in containers: its programs are in there too, and newer than the
 //! host's.
 
-#![allow(clippy::unwrap_used)] // a test that fails says where
-
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -61,7 +59,8 @@ impl Image {
     /// That of the small Makapix's servers.
     fn build() -> Image {
         let image = Image(format!("mkx-tests-servers-{}", std::process::id()));
-        let servers = Path::new(env!("CARGO_MANIFEST_DIR")).join("stack/deploy/stack/servers");
+        let servers =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/stack/deploy/stack/servers");
         must(&[
             "build",
             "--quiet",

@@ -1,8 +1,6 @@
 //! Every attempt to aim the writing end of `mkx-sample` at production, or at what is not ours, ends
 //! in exit 5 with nothing touched.
 
-#![allow(clippy::unwrap_used)] // a test that fails says where
-
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::TcpListener;

@@ -1,0 +1,18 @@
+//! mkx-sample from outside, with private PostgreSQL servers on loopback.
+
+#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
+
+mod canaries;
+mod catalog;
+mod containers;
+mod coverage;
+mod crash;
+mod files;
+mod guard;
+mod mark;
+mod promises;
+mod run;
+mod seeds;
+mod tls;
+mod verify;
+mod versions;
