@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::mounts;
+use crate::{meeting, mounts};
 use mkx_contract::{Failure, Result};
 
 /// Passes where `target` is a directory, reached through no symlink at its end, that is neither
@@ -53,12 +53,13 @@ pub fn check_target(production: &Path, target: &Path) -> Result<PathBuf> {
     }
     // A bind mount gives one directory two paths: compare the places in the file system, of the
     // mounts below both too.
-    let production_places = mounts::places(&real_production)?;
-    let shared = mounts::places(&real_target)?.iter().any(|place| {
-        production_places
+    let places = mounts::places(&real_production).zip(mounts::places(&real_target));
+    let shared = match places {
+        Some((production, target)) => target
             .iter()
-            .any(|production| production.overlaps(place))
-    });
+            .any(|place| production.iter().any(|other| other.overlaps(place))),
+        None => meeting::meet(&real_production, &real_target)?,
+    };
     if shared {
         return Err(refused(
             "a mount makes it share files with production's vault".into(),

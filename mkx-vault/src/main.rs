@@ -8,6 +8,7 @@ mod copy;
 mod fault;
 mod guard;
 mod manifest;
+mod meeting;
 mod mounts;
 mod prune;
 mod report;

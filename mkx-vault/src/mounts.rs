@@ -6,8 +6,6 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use mkx_contract::{Failure, Result};
-
 /// A directory's place in its file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -35,20 +33,15 @@ struct Mount {
     point: PathBuf,
 }
 
-/// The place of a directory given by its real path, and the places of all mounts below it.
-///
-/// # Errors
-/// Exit 5 where the kernel does not tell: what can not be checked is not written to.
-pub fn places(real_path: &Path) -> Result<Vec<Place>> {
-    let table =
-        std::fs::read("/proc/self/mountinfo").map_err(|error| cannot_tell(real_path, &error))?;
-    let mounts = parse(&table);
+/// The place of a directory given by its real path, and the places of all mounts below it; nothing
+/// where the kernel does not tell.
+pub fn places(real_path: &Path) -> Option<Vec<Place>> {
+    let mounts = parse(&std::fs::read("/proc/self/mountinfo").ok()?);
     let id = mount_id(real_path)?;
     let own = mounts
         .iter()
-        .find(|mount| mount.id == id)
-        .and_then(|mount| mount.place_of(real_path))
-        .ok_or_else(|| cannot_tell(real_path, &"its mount is not in /proc/self/mountinfo"))?;
+        .find(|mount| mount.id == id)?
+        .place_of(real_path)?;
     let below = mounts
         .iter()
         .filter(|mount| mount.point != real_path && mount.point.starts_with(real_path))
@@ -56,7 +49,7 @@ pub fn places(real_path: &Path) -> Result<Vec<Place>> {
             device: mount.device.clone(),
             path: mount.root.clone(),
         });
-    Ok(std::iter::once(own).chain(below).collect())
+    Some(std::iter::once(own).chain(below).collect())
 }
 
 impl Mount {
@@ -70,14 +63,11 @@ impl Mount {
 }
 
 /// The id of the mount that a path is on: of several mounted over each other, the one in sight.
-fn mount_id(real_path: &Path) -> Result<u64> {
-    let file = std::fs::File::open(real_path).map_err(|error| cannot_tell(real_path, &error))?;
-    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd()))
-        .map_err(|error| cannot_tell(real_path, &error))?;
-    info.lines()
-        .find_map(|line| line.strip_prefix("mnt_id:"))
-        .and_then(|id| id.trim().parse().ok())
-        .ok_or_else(|| cannot_tell(real_path, &"the kernel does not name its mount"))
+fn mount_id(real_path: &Path) -> Option<u64> {
+    let file = std::fs::File::open(real_path).ok()?;
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
+    let id = info.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
+    id.trim().parse().ok()
 }
 
 fn parse(table: &[u8]) -> Vec<Mount> {
@@ -121,13 +111,6 @@ fn unescape(field: &[u8]) -> PathBuf {
         }
     }
     PathBuf::from(OsString::from_vec(bytes))
-}
-
-fn cannot_tell(path: &Path, cause: &dyn std::fmt::Display) -> Failure {
-    Failure::refused(format!(
-        "cannot tell where {} is mounted: {cause}",
-        path.display()
-    ))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! However the writing end is aimed at production, the answer is exit 5 and nothing is touched.
 
-use std::os::unix::fs::symlink;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::world::{World, finish, manifest};
 
@@ -100,6 +101,74 @@ fn a_bind_mount_inside_one_of_the_vaults_is_noticed() {
     let cause = "a mount makes it share files with production's vault";
     check_mounted(&world, "mount --bind ea/24 eb/24", &[], cause);
     check_mounted(&world, "mount --bind eb ea/24", &[], cause);
+}
+
+/// Mounts, then a root of its own for the tool: the world's folder, with or without `/proc`.
+fn in_a_chroot(mounts: &str) -> String {
+    format!("{mounts}\nshift\nset -- chroot . /mkx-vault \"$@\"")
+}
+
+/// The tool lies in the world's folder, with the libraries that it loads.
+fn bare_world() -> World {
+    let world = world();
+    let bring = "cp \"$1\" mkx-vault && mkdir proc && \
+        ldd \"$1\" | grep -o '/[^ ]*' | xargs cp --parents --dereference -t .";
+    let brought = world.command_with_mounts(&format!("{bring} && set -- true"), &[]);
+    finish(brought, "").expect(0);
+    world
+}
+
+const PROC: &str = "mount --rbind /proc proc";
+
+#[test]
+fn a_bare_chroot_has_two_vaults_that_share_nothing() {
+    for mounts in ["", PROC] {
+        let world = bare_world();
+        let command = world.command_with_mounts(&in_a_chroot(mounts), &["sync"]);
+        finish(command, manifest(["24/07/x.png"])).expect(0);
+        assert_eq!(world.get("eb/24/07/x.png"), b"x");
+    }
+}
+
+#[test]
+fn a_bind_mount_is_noticed_in_a_bare_chroot_too() {
+    let world = bare_world();
+    let cause = "a mount makes it share files with production's vault";
+    for mount in [
+        "mount --bind ea/24 eb/24",
+        "mount --bind ea/24 eb",
+        "mount --bind eb ea/24",
+        "mount --bind ea/24/07/x.png eb/24/08/y.png",
+    ] {
+        for with_proc in ["", PROC] {
+            let mounts = in_a_chroot(&format!("{mount}\n{with_proc}"));
+            check_mounted(&world, &mounts, &[], cause);
+        }
+    }
+    for with_proc in ["", PROC] {
+        let around = in_a_chroot(&format!("mount --bind . other\n{with_proc}"));
+        check_mounted(&world, &around, &["--to", "other"], cause);
+        let own = in_a_chroot(&format!("mount --bind ea eb\n{with_proc}"));
+        check_mounted(&world, &own, &[], "it is production's vault");
+    }
+}
+
+#[test]
+fn a_vault_that_can_not_be_looked_through_is_refused_in_a_bare_chroot() {
+    let world = bare_world();
+    std::fs::set_permissions(world.path("ea/24"), Permissions::from_mode(0)).unwrap();
+    let mounts = in_a_chroot("").replace(
+        "chroot",
+        "setpriv --bounding-set=-dac_override,-dac_read_search chroot",
+    );
+    let command = world.command_with_mounts(&mounts, &["plan"]);
+    let outcome = finish(command, manifest(["24/07/x.png"]));
+    outcome.expect(5);
+    assert!(
+        outcome.stderr.contains("shares with the other vault"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[test]
