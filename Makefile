@@ -14,7 +14,7 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 export MKX_CACHE
 export PATH := $(PATH):/usr/sbin:$(MKX_CACHE)/bin
 
-.PHONY: help build release test demo bench canaries fmt lint licences check install clean
+.PHONY: help build release test demo bench prove fmt lint licences check install clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ test: ## install what is missing, then run every test against real servers
 	scripts/setup >/dev/null
 	cargo build --workspace --all-targets
 	cargo test --workspace --doc --quiet
-	@if command -v cargo-nextest >/dev/null; then cargo nextest run --workspace; else cargo test --workspace --all-targets; fi
+	@if command -v cargo-nextest >/dev/null; then cargo nextest run --workspace --test-threads "$$(($$(nproc) + 1))"; else cargo test --workspace --all-targets; fi
 	@if compgen -G 'tests/*.bats' >/dev/null; then PATH="$(TARGET)/debug:$$PATH" bats tests; fi
 
 demo: ## watch a production environment become an anonymised development one
@@ -41,10 +41,10 @@ bench: release ## measure against the tools people would use instead
 	scripts/setup --only tests >/dev/null
 	PATH="$(TARGET)/release:$$PATH" scripts/bench
 
-canaries: ## plant secrets in a production of 50,000 users, and look for them in the sample
-	scripts/setup --only tests >/dev/null
+prove: ## the long runs, in parts that are done once for each state of the sources; PART=name is one
+	scripts/setup >/dev/null
 	cargo build --workspace --release
-	MKX_TEST_USERS=50000 cargo test --release --package mkx-sample --test tool canaries::
+	scripts/prove $(PART)
 
 fmt: ## format the sources
 	cargo fmt --all

@@ -156,7 +156,7 @@ fn a_bind_mount_is_noticed_in_a_bare_chroot_too() {
 #[test]
 fn a_vault_that_can_not_be_looked_through_is_refused_in_a_bare_chroot() {
     let world = bare_world();
-    std::fs::set_permissions(world.path("ea/24"), Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(world.path("ea/24"), Permissions::from_mode(0o000)).unwrap();
     let mounts = in_a_chroot("").replace(
         "chroot",
         "setpriv --bounding-set=-dac_override,-dac_read_search chroot",

@@ -4,16 +4,11 @@
 //! The files are right all along: a fault is what somebody started from other files, or did by
 //! hand.
 
-#![allow(clippy::unwrap_used)]
-
-mod containers;
-mod world;
-
 use std::collections::BTreeSet;
 
-use containers::{Engine, asleep, docker, free_ports, must};
+use crate::containers::{Engine, asleep, docker, free_ports, must};
+use crate::world::{World, canary, write};
 use serde_json::Value;
-use world::{World, canary, write};
 
 /// What is wrong with one container.
 struct Fault {

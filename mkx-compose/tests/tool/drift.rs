@@ -1,13 +1,8 @@
 //! What runs, beside what the files say: each difference is told, at its line, and nothing else.
 
-#![allow(clippy::unwrap_used)]
-
-mod containers;
-mod world;
-
-use containers::{Engine, asleep, must};
+use crate::containers::{Engine, asleep, must};
+use crate::world::{World, canary, write};
 use serde_json::{Value, json};
-use world::{World, canary, write};
 
 const BASE: &str = "makapix-dev/deploy/stack/docker-compose.yml";
 const DEV: &str = "makapix-dev/deploy/stack/docker-compose.dev.yml";

@@ -1,8 +1,6 @@
 //! Two checkouts of the small Makapix of `tests/stack`, with env files and a site document, in a
 //! folder that goes with the value.
 
-#![allow(dead_code, clippy::unwrap_used)]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

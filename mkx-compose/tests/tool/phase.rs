@@ -1,15 +1,11 @@
 //! `scripts/phase-1-compose`, from outside.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod world;
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::world::{World, write};
 use serde_json::Value;
-use world::{World, write};
 
 const DEV_ENV: &str = "makapix-dev/deploy/stack/.env.dev";
 

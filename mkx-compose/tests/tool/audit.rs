@@ -2,15 +2,11 @@
 //! the right line, and nothing else; all others are seeded into models (`src/audit/faults.rs`),
 //! which are held here against what Docker Compose resolves.
 
-#![allow(clippy::unwrap_used)]
-
-mod world;
-
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use world::{World, canary, write};
+use crate::world::{World, canary, write};
 
 const BASE: &str = "makapix-dev/deploy/stack/docker-compose.yml";
 const DEV: &str = "makapix-dev/deploy/stack/docker-compose.dev.yml";

@@ -1,13 +1,9 @@
 //! The verbs that need Docker Compose, but no engine, on the small Makapix.
 
-#![allow(clippy::unwrap_used)]
-
-mod world;
-
 use std::os::unix::fs::PermissionsExt;
 
+use crate::world::{World, canary, write};
 use serde_json::Value;
-use world::{World, canary};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -290,7 +286,7 @@ fn development_is_not_started_onto_what_is_productions() {
     let path = "makapix-dev/deploy/stack/docker-compose.dev.yml";
     let override_file = std::fs::read_to_string(world.path(path)).unwrap();
     let volumes = "\nvolumes:\n  pg_data:\n    external: true\n    name: makapix_pg_data\n";
-    world::write(&world.path(path), &(override_file + volumes));
+    write(&world.path(path), &(override_file + volumes));
     for verb in ["up", "build"] {
         let output = world.run(&[verb, "eb"]);
         assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));

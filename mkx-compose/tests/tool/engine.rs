@@ -1,19 +1,14 @@
 //! Both environments of the small Makapix in real containers, side by side.
 
-#![allow(clippy::unwrap_used)]
-
-mod containers;
-mod world;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use containers::{engine, must};
+use crate::containers::{engine, must};
+use crate::world::World;
 use serde_json::{Value, json};
-use world::World;
 
 /// As `mkx-compose render --help` and the documentation show it.
 const PIPE: &str =

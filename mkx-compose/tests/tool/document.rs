@@ -1,19 +1,14 @@
 //! `docs/compose.md` is true: its session runs as it is printed, and its table is the audit's.
 
-#![allow(clippy::unwrap_used)]
-
-mod containers;
-mod world;
-
 use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use containers::{Engine, asleep};
+use crate::containers::{Engine, asleep};
 use serde_json::Value;
-use world::World;
+use crate::world::World;
 
-const DOCUMENT: &str = include_str!("../../docs/compose.md");
+const DOCUMENT: &str = include_str!("../../../docs/compose.md");
 
 /// Each command of the session, its exit code, and what it prints.
 fn session(text: &str) -> Vec<(String, i32, String)> {

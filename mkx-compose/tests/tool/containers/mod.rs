@@ -1,7 +1,5 @@
 //! Both environments of the small Makapix on the real engine; whatever is made goes with the value.
 
-#![allow(dead_code, clippy::unwrap_used)]
-
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};

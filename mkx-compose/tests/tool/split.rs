@@ -1,16 +1,12 @@
 //! `split` on three compose files: production resolves to what it was, every comment survives,
 //! and a second run changes nothing.
 
-#![allow(clippy::unwrap_used)]
-
-mod world;
-
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::world::World;
 use serde_json::Value;
-use world::World;
 
 struct Corpus {
     world: World,

@@ -1,7 +1,5 @@
 //! `init`, `site` and `schema` from outside: arguments, then stdout, stderr and exit code.
 
-#![allow(clippy::unwrap_used)]
-
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 

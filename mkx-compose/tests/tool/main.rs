@@ -1,0 +1,16 @@
+//! mkx-compose from outside, on files, with Docker Compose, and on the real engine.
+
+#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
+
+mod audit;
+mod containers;
+mod document;
+mod drift;
+mod engine;
+mod live_faults;
+mod phase;
+mod random_pairs;
+mod resolved;
+mod site;
+mod split;
+mod world;
