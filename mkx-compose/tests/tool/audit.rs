@@ -5,8 +5,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
 use crate::world::{World, canary, write};
+use serde_json::Value;
 
 const BASE: &str = "makapix-dev/deploy/stack/docker-compose.yml";
 const DEV: &str = "makapix-dev/deploy/stack/docker-compose.dev.yml";

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::containers::{Engine, asleep};
-use serde_json::Value;
 use crate::world::World;
+use serde_json::Value;
 
 const DOCUMENT: &str = include_str!("../../../docs/compose.md");
 

@@ -2,14 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
+mod asked;
 mod canaries;
 mod catalog;
 mod containers;
 mod coverage;
 mod crash;
 mod files;
+mod flags;
 mod guard;
 mod mark;
+mod policy;
 mod promises;
 mod run;
 mod seeds;

@@ -1,5 +1,4 @@
 //! The Makapix policy against the true schema, and the verbs around a policy.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 use std::path::Path;
 
@@ -9,9 +8,9 @@ use mkx_tests::site::{DATABASE, Site};
 use mkx_tests::tool::{Finished, Tool};
 use serde_json::Value;
 
-const SCHEMA: &str = include_str!("../makapix/schema.sql");
+const SCHEMA: &str = include_str!("../../../tests/makapix/schema.sql");
 
-const MAKAPIX: &str = include_str!("../../mkx-sample/presets/makapix.json");
+const MAKAPIX: &str = include_str!("../../presets/makapix.json");
 
 /// What a policy does with each sensitive column; null where the table stays empty.
 fn treated(policy: &str) -> impl Iterator<Item = (String, Value)> {

@@ -1,7 +1,5 @@
 //! What `run` was asked for is in EB's mark, and `verify` judges by it.
 
-#![allow(clippy::unwrap_used)] // a test fails where it is surprised
-
 use mkx_tests::shop;
 use mkx_tests::site::{DATABASE, Site};
 use mkx_tests::tool::Finished;

@@ -1,7 +1,5 @@
 //! Flags are enough: no site document, and guards that are as strong.
 
-#![allow(clippy::unwrap_used)] // a test fails where it is surprised
-
 use mkx_tests::postgres_server::{PASSWORD, roles};
 use mkx_tests::shop;
 use mkx_tests::site::{DATABASE, Site};
