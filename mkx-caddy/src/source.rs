@@ -99,9 +99,7 @@ impl Source {
             Form::Labels(base) => {
                 let labels = proxy::caddyfile(&found.containers)?;
                 let base = match base {
-                    Some(path) => std::fs::read_to_string(path).map_err(|error| {
-                        Failure::input(format!("cannot read {}: {error}", path.display()))
-                    })?,
+                    Some(path) => std::fs::read_to_string(path).map_err(cannot_read(path))?,
                     None => String::new(),
                 };
                 caddy.adapt(&format!("{base}\n{labels}"))
@@ -115,9 +113,10 @@ fn shown(path: &Path) -> String {
 }
 
 fn read_json(path: &Path) -> Result<Value> {
-    let cannot = |error: &dyn std::fmt::Display| {
-        Failure::input(format!("cannot read {}: {error}", path.display()))
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| cannot(&error))?;
-    serde_json::from_str(&text).map_err(|error| cannot(&error))
+    let text = std::fs::read_to_string(path).map_err(cannot_read(path))?;
+    serde_json::from_str(&text).map_err(cannot_read(path))
+}
+
+fn cannot_read<E: std::fmt::Display>(path: &Path) -> impl FnOnce(E) -> Failure {
+    move |error| Failure::input(format!("cannot read {}: {error}", path.display()))
 }

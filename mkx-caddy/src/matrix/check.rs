@@ -163,21 +163,8 @@ fn names(accounts: &[(String, String)]) -> String {
 }
 
 /// Directives that stand in a site; as global options they mean nothing.
-const OF_A_SITE: &[&str] = &[
-    "reverse_proxy",
-    "handle",
-    "handle_path",
-    "header",
-    "route",
-    "file_server",
-    "respond",
-    "redir",
-    "basicauth",
-    "basic_auth",
-    "root",
-    "encode",
-    "rewrite",
-];
+const OF_A_SITE: &str = "reverse_proxy handle handle_path header route file_server respond redir \
+                         basicauth basic_auth root encode rewrite";
 
 fn misread(container: &Container, label: &str, value: &str) -> Option<(Rule, String)> {
     let way: Vec<&str> = label.split('.').map(plain).collect();
@@ -196,7 +183,8 @@ fn misread(container: &Container, label: &str, value: &str) -> Option<(Rule, Str
         return Some((Rule::LabelDollar, "its hash is not whole".into()));
     }
     let site = label.split('.').next().unwrap_or_default();
-    if way.len() > 1 && OF_A_SITE.contains(&way[1]) && !container.labels.contains_key(site) {
+    let is_of_a_site = |name: &&str| OF_A_SITE.split(' ').any(|one| one == *name);
+    if way.get(1).is_some_and(is_of_a_site) && !container.labels.contains_key(site) {
         let message = format!("no label {site} says which host it is for");
         return Some((Rule::LabelWithoutSite, message));
     }

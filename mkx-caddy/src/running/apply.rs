@@ -115,11 +115,9 @@ pub fn apply(site: &Site, prober: &Prober, permissions: &Permissions) -> Result<
     if report.changed && may_close && !permissions.close_connections {
         newcomers::ensure_quiet(site, &admin, &found.json)?;
     }
-    let environment = if report.environments.contains(&Name::Ea) {
-        Name::Ea
-    } else {
-        Name::Eb
-    };
+    // Production's comes first.
+    let environment = report.environments.first().copied();
+    let environment = environment.unwrap_or(Name::Eb);
     let detail = json!({ "environments": report.environments });
     turn.run(environment, detail, || {
         change(site, &admin, prober, &found, &wanted, &mut report)?;

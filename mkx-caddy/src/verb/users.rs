@@ -50,7 +50,7 @@ enum Verb {
 }
 
 /// What the users file holds now.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// The file.
     pub file: PathBuf,
@@ -77,11 +77,7 @@ impl Users {
         let path = users_file(&site)?;
         let mut change = Change {
             file: path.clone(),
-            users: Vec::new(),
-            added: None,
-            changed: None,
-            removed: None,
-            password_file: None,
+            ..Change::default()
         };
         match &self.verb {
             Verb::List => {}

@@ -102,6 +102,30 @@ fn what_caddy_accepts_but_does_not_serve_is_undone() {
 }
 
 #[test]
+fn what_the_site_lives_with_undoes_nothing() {
+    let mut world = World::new();
+    let _server = Server::start(&world, Which::Current);
+    // Nobody listens there.
+    world.site["environments"]["eb"]["web"]["api_upstreams"] =
+        json!([format!("127.0.0.1:{}", free_port())]);
+    let subject = "development.makapix.club api";
+    world.site["accepted"] =
+        json!([{ "rule": "upstream-away", "subject": subject, "reason": "it is being built" }]);
+    world.write_site();
+    let (code, report, said) = apply(&world, &[]);
+    assert_eq!(code, Some(0), "{said}\n{:#}", report["findings"]);
+    assert_eq!(
+        (&report["applied"], &report["undone"]),
+        (&json!(true), &json!(false))
+    );
+    assert!(report["failed"].as_array().unwrap().len() > 2);
+    let findings = report["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(findings[0]["subject"], subject);
+    assert_eq!(findings[0]["accepted"]["reason"], "it is being built");
+}
+
+#[test]
 fn a_run_that_died_after_its_change_is_taken_back_by_the_next_where_it_does_not_work() {
     let mut world = World::new();
     let server = Server::start(&world, Which::Current);
