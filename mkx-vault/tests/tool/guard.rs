@@ -105,13 +105,13 @@ fn a_bind_mount_inside_one_of_the_vaults_is_noticed() {
 
 /// Mounts, then a root of its own for the tool: the world's folder, with or without `/proc`.
 fn in_a_chroot(mounts: &str) -> String {
-    format!("{mounts}\nshift\nset -- chroot . /mkx-vault \"$@\"")
+    format!("{mounts}\nmount --bind \"$1\" mkx-vault\nshift\nset -- chroot . /mkx-vault \"$@\"")
 }
 
-/// The tool lies in the world's folder, with the libraries that it loads.
+/// The libraries that the tool loads lie in the world's folder, and a place for itself.
 fn bare_world() -> World {
     let world = world();
-    let bring = "cp \"$1\" mkx-vault && mkdir proc && \
+    let bring = "touch mkx-vault && mkdir proc && \
         ldd \"$1\" | grep -o '/[^ ]*' | xargs cp --parents --dereference -t .";
     let brought = world.command_with_mounts(&format!("{bring} && set -- true"), &[]);
     finish(brought, "").expect(0);
