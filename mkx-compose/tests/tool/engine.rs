@@ -37,9 +37,15 @@ fn get(port: u16, host: &str, path: &str) -> Option<String> {
 
 /// Development's pages are behind a password and say noindex, production's are open.
 fn check_edge(world: &World) {
-    let head = |host: &str, headers: &str| {
+    // A container that runs need not listen yet: the edge says 502 until then.
+    let until = Instant::now() + Duration::from_secs(30);
+    let head = |host: &str, headers: &str| loop {
         let found = answer(world.names.ports[6], host, "/", headers);
-        found.unwrap().0.to_ascii_lowercase()
+        let head = found.unwrap().0.to_ascii_lowercase();
+        if !head.contains(" 502 ") || Instant::now() > until {
+            break head;
+        }
+        std::thread::sleep(Duration::from_millis(200));
     };
     let password = "Authorization: Basic ZGV2ZWxvcGVyOmRldmVsb3BtZW50\r\n";
     let closed = head("development.makapix.test", "");
