@@ -47,7 +47,7 @@ pub struct Entry {
     pub duration_ms: Option<u64>,
     /// The id of the longer thing that the step belongs to; null where it stands alone.
     #[serde(default)]
-    pub within: Option<String>,
+    pub part_of: Option<String>,
     /// What the step did, in the tool's own terms; no secret.
     pub detail: Value,
 }

@@ -24,18 +24,18 @@ pub struct Common {
         long,
         global = true,
         value_name = "ID",
-        env = "MKX_WITHIN",
+        env = "MKX_PART_OF",
         hide_short_help = true
     )]
-    within: Option<String>,
+    part_of: Option<String>,
 }
 
 impl Common {
-    /// Applies `--quiet` and `--within`.
+    /// Applies `--quiet` and `--part-of`.
     pub fn apply(&self) {
         voice::quiet(self.quiet);
-        if let Some(id) = &self.within {
-            step::set_within(id);
+        if let Some(id) = &self.part_of {
+            step::set_part_of(id);
         }
     }
 

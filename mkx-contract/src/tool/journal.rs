@@ -30,7 +30,7 @@ impl Journal {
 
     /// Writes the `started` line of a step and returns the step, which must be ended by
     /// [`Started::done`] or one of its kind. A step without an end is one whose process died.
-    /// `within` is the id of what it belongs to.
+    /// `part_of` is the id of what it belongs to.
     ///
     /// # Errors
     /// Exit 4 where the journal can not be written.
@@ -38,11 +38,11 @@ impl Journal {
         &self,
         step: &str,
         environment: Name,
-        within: Option<&str>,
+        part_of: Option<&str>,
         detail: Value,
     ) -> Result<Started> {
         let entry = Entry {
-            within: within.map(str::to_owned),
+            part_of: part_of.map(str::to_owned),
             ..new_entry(step, State::Started, environment, detail)
         };
         self.append(&entry)?;
@@ -192,7 +192,7 @@ fn new_entry(step: &str, state: State, environment: Name, detail: Value) -> Entr
         pid: std::process::id(),
         at,
         duration_ms: None,
-        within: None,
+        part_of: None,
         detail,
     }
 }

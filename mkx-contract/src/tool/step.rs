@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A step may belong to something longer that spans processes (a flip): while one is open in the
-//! journal, every step without its id (`--within ID`, `MKX_WITHIN`) is refused.
+//! journal, every step without its id (`--part-of ID`, `MKX_PART_OF`) is refused.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -20,16 +20,16 @@ use super::{interrupt, voice};
 use crate::record::journal::Entry;
 use crate::{EnvironmentName, Failure, Result};
 
-static WITHIN: OnceLock<String> = OnceLock::new();
+static PART_OF: OnceLock<String> = OnceLock::new();
 
-/// Sets what this process's steps belong to (`--within`).
-pub fn set_within(id: &str) {
-    let _ = WITHIN.set(id.to_owned());
+/// Sets what this process's steps belong to (`--part-of`).
+pub fn set_part_of(id: &str) {
+    let _ = PART_OF.set(id.to_owned());
 }
 
 /// What this process's steps belong to.
-pub fn within() -> Option<&'static str> {
-    WITHIN.get().map(String::as_str)
+pub fn part_of() -> Option<&'static str> {
+    PART_OF.get().map(String::as_str)
 }
 
 /// How the work of a step ended.
@@ -74,7 +74,7 @@ pub fn unlocked(state_directory: &Path, name: &str) -> Result<Turn> {
         journal: Some(Journal::at(state_directory)),
         _lock: None,
     };
-    turn.check_within()?;
+    turn.check_part_of()?;
     Ok(turn)
 }
 
@@ -116,7 +116,7 @@ impl Turn {
         let Some(journal) = &self.journal else {
             return work().map(|(answer, _)| answer);
         };
-        let started = journal.begin(&self.name, environment, within(), detail)?;
+        let started = journal.begin(&self.name, environment, part_of(), detail)?;
         match work() {
             Ok((answer, End::Done(detail))) => noting(started.done(detail)).map(|()| answer),
             Ok((answer, End::Undone(detail))) => noting(started.undone(detail)).map(|()| answer),
@@ -147,18 +147,18 @@ impl Turn {
         })
     }
 
-    fn check_within(&self) -> Result<()> {
+    fn check_part_of(&self) -> Result<()> {
         let open = match &self.journal {
             Some(journal) => journal.opened()?,
             None => None,
         };
-        match (open, within()) {
+        match (open, part_of()) {
             (Some(open), given) if given != Some(&open.id) => Err(refused(&open)),
             (None, Some(id)) => Err(Failure::refused(format!(
-                "cannot take a step within {id}: it is not open in the journal"
+                "cannot take a step as part of {id}: it is not open in the journal"
             ))
             .hint(
-                "leave out --within (MKX_WITHIN), or look at what became of it: mkx-flip history",
+                "leave out --part-of (MKX_PART_OF), or look at what became of it: mkx-flip history",
             )),
             _ => Ok(()),
         }
@@ -171,7 +171,7 @@ fn refused(open: &Entry) -> Failure {
         open.step, open.at, open.id
     ))
     .hint(format!(
-        "end it first; a step that belongs to it says so: --within {}",
+        "end it first; a step that belongs to it says so: --part-of {}",
         open.id
     ))
 }

@@ -71,7 +71,7 @@ pub struct CrlArguments {
     environment: EnvironmentName,
     /// Renew the list where it holds no longer than this
     #[arg(long, value_name = "DAYS", default_value_t = 7)]
-    ahead: u32,
+    within: u32,
     /// Renew it in any case
     #[arg(long)]
     force: bool,
@@ -130,7 +130,7 @@ impl CrlArguments {
         let site = self.signing.folder.site(common, self.environment)?;
         let what = "mkx-mqtt certs crl";
         self.signing.run(&site, self.environment, what, |_, list| {
-            let is_due = list.days_left() <= i64::from(self.ahead);
+            let is_due = list.days_left() <= i64::from(self.within);
             let is_old = !list.names(&BigUint::from_bytes_be(PROBE));
             Ok((self.force || is_due || is_old, Vec::new()))
         })

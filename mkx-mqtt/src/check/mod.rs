@@ -29,7 +29,7 @@ pub struct Arguments {
     environment: Option<EnvironmentName>,
     /// Say so where a certificate holds no longer than this
     #[arg(long, value_name = "DAYS", default_value_t = 14)]
-    ahead: u32,
+    within: u32,
     #[command(flatten)]
     findings: findings::Arguments,
 }
@@ -69,7 +69,7 @@ impl Arguments {
         if let Some(answer) = self.findings.explained::<Rule>() {
             return answer;
         }
-        let report = report(&common.site()?, self.environment, self.ahead)?;
+        let report = report(&common.site()?, self.environment, self.within)?;
         self.findings
             .print::<Rule>(&report, &report.findings, &[])?;
         Ok(Answer::from(report.ok))
@@ -80,7 +80,7 @@ impl Arguments {
 ///
 /// # Errors
 /// Exit 3 where the one has none, or neither has.
-fn report(site: &Site, only: Option<EnvironmentName>, ahead: u32) -> Result<Report> {
+fn report(site: &Site, only: Option<EnvironmentName>, within: u32) -> Result<Report> {
     let mut found = Found::default();
     let has_broker = |(_, described): &(_, &Environment)| described.mqtt.is_some();
     let environments: Vec<EnvironmentName> = match only {
@@ -100,7 +100,7 @@ fn report(site: &Site, only: Option<EnvironmentName>, ahead: u32) -> Result<Repo
             mqtt: site.environment(environment).mqtt()?,
             files: Files::of(site, environment)?,
             others: Files::of(site, environment.other()).ok(),
-            ahead: ahead.into(),
+            within: within.into(),
             found: &mut found,
         };
         authority::check(&mut look);
@@ -138,7 +138,7 @@ struct Look<'a> {
     files: Files,
     /// The files of the other environment, where it has a broker.
     others: Option<Files>,
-    ahead: i64,
+    within: i64,
     found: &'a mut Found,
 }
 
@@ -174,7 +174,7 @@ impl Look<'_> {
     fn certificate(&mut self, file: &Path, renew: &str) -> Option<Certificate> {
         match Certificate::read(file) {
             Ok(certificate) => {
-                self.lapses(file, certificate.not_after, self.ahead, renew);
+                self.lapses(file, certificate.not_after, self.within, renew);
                 if certificate.not_before > Timestamp::now() {
                     self.find(Rule::NotYet, file, "it does not hold yet");
                 }
