@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use mkx_contract::record::finding::Accepted;
 use mkx_contract::record::secret::Source;
 use mkx_contract::record::site::{Environment, Grant, Sample};
 use mkx_contract::tool::arguments::Common;
@@ -101,6 +102,11 @@ impl Setting {
     /// Who is to own EB's tables, where the site says it.
     pub fn owner(&self) -> Option<&str> {
         self.eb()?.database.as_ref()?.owner.as_deref()
+    }
+
+    /// The findings that the site lives with.
+    pub fn accepted(&self) -> &[Accepted] {
+        self.site.as_ref().map_or(&[], |site| &site.accepted)
     }
 
     /// What the site gives to other roles in EB.

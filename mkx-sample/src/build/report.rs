@@ -64,7 +64,7 @@ pub struct Report {
 }
 
 impl Record for Report {
-    const RECORD: &'static str = "mkx.sample.report/1";
+    const RECORD: &'static str = "mkx.sample.report/2";
 }
 
 /// A database.

@@ -59,7 +59,7 @@ struct Target {
 }
 
 impl Record for Report {
-    const RECORD: &'static str = "mkx.sample.report/1";
+    const RECORD: &'static str = "mkx.sample.report/2";
 }
 
 impl Files {

@@ -84,7 +84,7 @@ impl Run {
         if !report.ok {
             voice::error(
                 &Failure::no("the sample was judged and is not right; EB is as it was")
-                    .hint("the findings are in the report: jq .verification.checks[].findings[]"),
+                    .hint("the findings are in the report: jq .verification.findings[]"),
             );
         }
         output::stdout().document(&report)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::tool::{output, voice};
+use mkx_contract::tool::{findings, voice};
 use mkx_contract::{Answer, Failure, Result};
 
 use crate::choose::choice::apply_cap;
@@ -12,14 +12,14 @@ use crate::database::catalog::Catalog;
 use crate::database::identity;
 use crate::database::mark::Asked;
 use crate::database::source::{Settings, Source};
-use crate::judge::{self, Moment, Options, Verification};
+use crate::judge::{self, Moment, Options, Rule, Verification};
 use crate::setting::Setting;
 use crate::target::sample;
 
 const EXAMPLES: &str = "\
 Examples:
   mkx-sample verify                                          judge EB as it is now
-  mkx-sample verify | jq '.checks[] | select(.ok | not)'     what is wrong, and where
+  mkx-sample verify | jq '.findings[]'                       what is wrong, and where
   mkx-sample verify --quiet > /dev/null || echo not a right sample
 
 Exit code 1 and the evidence where something is wrong; the evidence never holds a value that EA
@@ -52,11 +52,17 @@ pub struct Verify {
     /// The cap that `run --cap` was given [default: what run was given]
     #[arg(long, value_name = "N")]
     cap: Option<u64>,
+
+    #[command(flatten)]
+    findings: findings::Arguments,
 }
 
 impl Verify {
     /// Judges EB and prints the verification.
     pub fn run(&self, common: &Common) -> Result<Answer> {
+        if let Some(answer) = self.findings.explained::<Rule>() {
+            return answer;
+        }
         let setting = Setting::of(common)?;
         let mut policy = setting.policy(self.policy.as_deref())?.policy;
         let target = setting.to(self.to.as_deref())?;
@@ -75,7 +81,8 @@ impl Verify {
         };
         let verification = judge::judge(&mut source, &mut client, &catalog, &policy, &options)?;
         tell(&verification, &options.moment);
-        output::stdout().document(&verification)?;
+        self.findings
+            .print::<Rule>(&verification, &verification.findings, &[])?;
         Ok(Answer::from(verification.ok))
     }
 

@@ -7,7 +7,7 @@ use mkx_contract::Result;
 
 use super::record::Check;
 use super::subject::{Promise, Subject};
-use super::{Drift, Judge};
+use super::{Drift, Judge, Rule};
 use crate::policy::Otherwise;
 use crate::sql;
 
@@ -58,7 +58,7 @@ impl Enumeration {
 
 impl Judge<'_> {
     pub(super) fn coverage(&mut self) -> Result<Check> {
-        let mut check = Check::new("coverage");
+        let mut check = Check::new(Rule::Coverage);
         for index in 0..self.subjects.len() {
             if !self.subjects[index].is_sampled() {
                 continue;

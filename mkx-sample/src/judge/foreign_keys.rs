@@ -3,8 +3,8 @@
 
 use mkx_contract::Result;
 
-use super::Judge;
 use super::record::Check;
+use super::{Judge, Rule};
 use crate::policy::{Otherwise, Reference};
 use crate::sql;
 
@@ -18,7 +18,7 @@ WHERE k.contype = 'f'";
 
 impl Judge<'_> {
     pub(super) fn foreign_keys(&mut self) -> Result<Check> {
-        let mut check = Check::new("foreign_keys");
+        let mut check = Check::new(Rule::ForeignKeys);
         let in_source = unproved(&self.ask_source(UNPROVED, &[])?);
         let in_target = self.ask_target(UNPROVED, &[])?;
         let there: Vec<Key> = in_target.iter().map(key).collect();
@@ -33,33 +33,20 @@ impl Judge<'_> {
         }
         for table in self.catalog.tables.values() {
             for foreign in &table.foreign_keys {
-                let name = (
-                    table.name.schema.clone(),
-                    table.name.name.clone(),
-                    foreign.name.clone(),
-                );
+                let at = &table.name;
+                let name = (at.schema.clone(), at.name.clone(), foreign.name.clone());
                 if !there.contains(&name) {
-                    check.find(
-                        &table.name,
-                        Some(&foreign.name),
-                        "this foreign key is missing",
-                        0,
-                    );
+                    check.find(at, Some(&name.2), "this foreign key is missing", 0);
                 }
-                if self.subject(&table.name).is_none() || self.subject(&foreign.parent).is_none() {
+                if self.subject(at).is_none() || self.subject(&foreign.parent).is_none() {
                     continue;
                 }
                 let orphans = self.target_count(&orphans(table, foreign))?;
                 if orphans > 0 && !in_source.iter().any(|(other, _)| *other == name) {
-                    check.find(
-                        &table.name,
-                        Some(&foreign.name),
-                        format!(
-                            "{orphans} rows refer to rows of {} that are not there",
-                            foreign.parent
-                        ),
-                        orphans,
-                    );
+                    let parent = &foreign.parent;
+                    let problem =
+                        format!("{orphans} rows refer to rows of {parent} that are not there");
+                    check.find(at, Some(&name.2), problem, orphans);
                 }
                 check.count("foreign_keys", 1);
             }
@@ -72,7 +59,7 @@ impl Judge<'_> {
 
     /// References that the policy declares and does not let dangle.
     pub(super) fn references(&mut self) -> Result<Check> {
-        let mut check = Check::new("references");
+        let mut check = Check::new(Rule::References);
         let mut queries = Vec::new();
         for subject in &self.subjects {
             for reference in &subject.policy.references {

@@ -14,6 +14,7 @@ mod owned;
 mod privacy;
 mod record;
 mod rows;
+mod rule;
 mod schema;
 mod sequences;
 mod subject;
@@ -21,18 +22,21 @@ mod text;
 
 use std::collections::HashMap;
 
+use mkx_contract::record::finding::{Findings, Rule as _};
 use mkx_contract::tool::interrupt;
 use mkx_contract::{Failure, Result};
 use postgres::types::ToSql;
 use postgres::{Client, IsolationLevel, Row, Transaction};
 
-pub use record::{Check, Verification};
+pub use record::Verification;
+pub use rule::Rule;
 
 use crate::database::catalog::{Catalog, TableName};
 use crate::database::endpoint::cause;
 use crate::database::release::Release;
 use crate::database::source::Source;
 use crate::policy::Policy;
+use record::Check;
 use subject::Subject;
 
 /// What the sample should be, and when it was found right.
@@ -100,7 +104,7 @@ pub fn judge(
         seed: seed()?,
         enumerations: HashMap::new(),
     };
-    let checks = judge.checks()?;
+    let (checks, found): (Vec<_>, Vec<_>) = judge.checks()?.into_iter().map(Check::end).unzip();
     let ok = checks.iter().all(|check| check.ok);
     let source_has_moved = judge.drift != Drift::None;
     let judged_snapshot = match ok && !source_has_moved {
@@ -112,6 +116,8 @@ pub fn judge(
         source_has_moved,
         judged_snapshot,
         checks,
+        // A site may live with much, but not with a wrong sample.
+        findings: Findings::gather(found.concat(), &[], Rule::ALL),
     };
     judge.target.rollback().map_err(failed)?;
     Ok(verification)

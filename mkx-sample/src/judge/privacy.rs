@@ -6,9 +6,9 @@
 
 use mkx_contract::Result;
 
-use super::Judge;
 use super::record::Check;
 use super::subject::{Promise, Subject, Treatment, has_step};
+use super::{Judge, Rule};
 use crate::policy::Transform;
 
 /// Values of one column that are shorter may be equal by chance, or be words.
@@ -44,7 +44,7 @@ impl Judge<'_> {
 
     /// EA's values against the same column of EB.
     fn same_column(&mut self) -> Result<Check> {
-        let mut check = Check::new("sensitive_columns");
+        let mut check = Check::new(Rule::SensitiveColumns);
         let mut work = Vec::new();
         for subject in &self.subjects {
             for treated in &subject.columns {
@@ -67,12 +67,8 @@ impl Judge<'_> {
             check.count("columns", 1);
             let rows = self.target_count(&found)?;
             if rows > 0 {
-                check.find(
-                    table,
-                    Some(&column),
-                    "rows hold a value of this column in EA",
-                    rows,
-                );
+                let problem = "rows hold a value of this column in EA";
+                check.find(table, Some(&column), problem, rows);
             }
         }
         let columns = check.counts.get("columns").copied().unwrap_or(0);
@@ -117,7 +113,7 @@ impl Judge<'_> {
 
     /// What EA hides anywhere against every column of EB.
     fn anywhere(&mut self) -> Result<Check> {
-        let mut check = Check::new("sensitive_anywhere");
+        let mut check = Check::new(Rule::SensitiveAnywhere);
         let mut places = Vec::new();
         let mut gather = Vec::new();
         let mut known = Vec::new();
@@ -250,12 +246,9 @@ impl Judge<'_> {
                     .and_then(|number| list.get(number).cloned())
                     .unwrap_or_default()
             };
-            check.find(
-                &name,
-                Some(&place(at, &names)),
-                format!("rows hold an identifier of EA's {}", place(of, places)),
-                super::count(&row, 2),
-            );
+            let problem = format!("rows hold an identifier of EA's {}", place(of, places));
+            let rows = super::count(&row, 2);
+            check.find(&name, Some(&place(at, &names)), problem, rows);
         }
         Ok(())
     }

@@ -1,10 +1,13 @@
-//! What the judge says: a list of checks, each with its evidence and never a sensitive value.
+//! What the judge says: checks, and what they found, never with a sensitive value.
 
 use std::collections::BTreeMap;
 
-use mkx_contract::Record;
+use mkx_contract::record::finding::{Evidence, Finding, Findings, Rule as _};
+use mkx_contract::{EnvironmentName, Record};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::Rule;
 
 /// The judgement on a sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,17 +23,19 @@ pub struct Verification {
     /// mark.
     pub judged_snapshot: Option<String>,
     /// What was checked, in order.
-    pub checks: Vec<Check>,
+    pub checks: Vec<Verdict>,
+    /// What is wrong, and where. The rule is the check's name, with hyphens.
+    pub findings: Findings,
 }
 
 impl Record for Verification {
-    const RECORD: &'static str = "mkx.sample.verification/1";
+    const RECORD: &'static str = "mkx.sample.verification/2";
 }
 
-/// One check.
+/// What came out of one check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Check {
-    /// `foreign_keys`, `rows`, `privacy`, …
+pub struct Verdict {
+    /// `foreign_keys`, `rows`, `hidden_values`, …
     pub name: String,
     /// True where nothing was found.
     pub ok: bool,
@@ -38,28 +43,20 @@ pub struct Check {
     pub detail: String,
     /// How much was looked at, and how much drifted.
     pub counts: BTreeMap<String, u64>,
-    /// What is wrong, and where.
-    pub findings: Vec<Finding>,
 }
 
-/// One thing that is wrong. It names places, never values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Finding {
-    /// The table, or nothing where it is about the database.
-    pub table: Option<String>,
-    /// The column, foreign key, index or other object.
-    pub object: Option<String>,
-    /// What is wrong there.
-    pub problem: String,
-    /// How many rows.
-    pub rows: u64,
+/// One check at work.
+pub(super) struct Check {
+    rule: Rule,
+    detail: String,
+    pub(super) counts: BTreeMap<String, u64>,
+    findings: Vec<Finding>,
 }
 
 impl Check {
-    pub(super) fn new(name: &str) -> Check {
+    pub(super) fn new(rule: Rule) -> Check {
         Check {
-            name: name.into(),
-            ok: true,
+            rule,
             detail: String::new(),
             counts: BTreeMap::new(),
             findings: Vec::new(),
@@ -70,6 +67,8 @@ impl Check {
         *self.counts.entry(what.into()).or_default() += number;
     }
 
+    /// `object` is a column, foreign key, index or other part of the table; `rows` is 0 where
+    /// rows are not what is wrong.
     pub(super) fn find(
         &mut self,
         table: impl ToString,
@@ -77,31 +76,34 @@ impl Check {
         problem: impl Into<String>,
         rows: u64,
     ) {
-        self.findings.push(Finding {
-            table: Some(table.to_string()),
-            object: object.map(str::to_owned),
-            problem: problem.into(),
-            rows,
-        });
+        let (table, mut what) = (table.to_string(), problem.into());
+        let subject = object.map_or(table.clone(), |object| format!("{table}.{object}"));
+        let finding = self.rule.finding(&subject, format!("{subject}: {what}"));
+        if rows > 0 {
+            what = format!("{what}; rows: {rows}");
+        }
+        let place = Evidence::table(EnvironmentName::Eb, table, object).what(what);
+        self.findings.push(finding.at(place));
     }
 
     /// Sums up; `looked_at` is what was fine if nothing was found.
     pub(super) fn conclude(mut self, looked_at: impl Into<String>) -> Check {
-        self.ok = self.findings.is_empty();
-        self.detail = match self.findings.first() {
-            None => looked_at.into(),
-            Some(first) => {
-                let place: Vec<&str> = [first.table.as_deref(), first.object.as_deref()]
-                    .into_iter()
-                    .flatten()
-                    .collect();
-                let more = match self.findings.len() {
-                    1 => String::new(),
-                    all => format!(" (and {} more)", all - 1),
-                };
-                format!("{}: {}{more}", place.join("."), first.problem)
-            }
+        self.detail = match self.findings.as_slice() {
+            [] => looked_at.into(),
+            [only] => only.message.clone(),
+            [first, more @ ..] => format!("{} (and {} more)", first.message, more.len()),
         };
         self
+    }
+
+    /// What came out, and what was found.
+    pub(super) fn end(self) -> (Verdict, Vec<Finding>) {
+        let verdict = Verdict {
+            name: self.rule.id().replace('-', "_"),
+            ok: self.findings.is_empty(),
+            detail: self.detail,
+            counts: self.counts,
+        };
+        (verdict, self.findings)
     }
 }

@@ -8,7 +8,7 @@ use postgres::types::ToSql;
 
 use super::record::Check;
 use super::subject::{Promise, Subject};
-use super::{Drift, Judge, refused};
+use super::{Drift, Judge, Rule, refused};
 use crate::policy::Rows;
 use crate::sql;
 
@@ -71,8 +71,8 @@ struct Questions {
 impl Judge<'_> {
     /// Two checks: rows and kept values; hidden values row by row.
     pub(super) fn rows(&mut self) -> Result<(Check, Check)> {
-        let mut rows = Check::new("rows");
-        let mut hidden = Check::new("hidden_values");
+        let mut rows = Check::new(Rule::Rows);
+        let mut hidden = Check::new(Rule::HiddenValues);
         let short = self.short_digest()?;
         let mut changed = 0;
         for index in 0..self.subjects.len() {
@@ -220,7 +220,7 @@ impl Judge<'_> {
 
     /// Tables that come whole or not at all have as many rows as they should.
     pub(super) fn row_counts(&mut self) -> Result<Check> {
-        let mut check = Check::new("row_counts");
+        let mut check = Check::new(Rule::RowCounts);
         let mut queries = Vec::new();
         for subject in &self.subjects {
             let from = subject.table.sql_from();

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use mkx_contract::Result;
 
-use super::Judge;
 use super::record::Check;
+use super::{Judge, Rule};
 use crate::database::catalog::TableName;
 
 /// Each kind: what it is called, and a query that describes every object of it in one line. The
@@ -93,7 +93,7 @@ type Object = (String, String, String, String);
 
 impl Judge<'_> {
     pub(super) fn schema(&mut self) -> Result<Check> {
-        let mut check = Check::new("schema");
+        let mut check = Check::new(Rule::Schema);
         let is_one_version = self.catalog.release.major() == self.target_release()?.major();
         for (kind, query) in KINDS {
             let query = complete(query, is_one_version);
@@ -127,15 +127,15 @@ impl Judge<'_> {
 
     fn unclassified(&self, check: &mut Check) {
         for table in self.catalog.tables.values() {
-            match self.policy.tables.get(&table.name.to_string()) {
-                None => check.find(&table.name, None, "the policy does not know this table", 0),
-                Some(rules) => {
-                    for column in &table.columns {
-                        if !rules.columns.contains_key(&column.name) && !column.is_generated {
-                            let problem = "the policy does not know this column";
-                            check.find(&table.name, Some(&column.name), problem, 0);
-                        }
-                    }
+            let name = &table.name;
+            let Some(rules) = self.policy.tables.get(&name.to_string()) else {
+                check.find(name, None, "the policy does not know this table", 0);
+                continue;
+            };
+            for column in table.written_columns() {
+                if !rules.columns.contains_key(&column.name) {
+                    let problem = "the policy does not know this column";
+                    check.find(name, Some(&column.name), problem, 0);
                 }
             }
         }

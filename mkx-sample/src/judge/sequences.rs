@@ -2,9 +2,9 @@
 
 use mkx_contract::Result;
 
-use super::Judge;
 use super::record::Check;
 use super::subject::has_step;
+use super::{Judge, Rule};
 use crate::database::catalog::TableName;
 use crate::policy::Transform;
 use crate::sql;
@@ -28,7 +28,7 @@ ORDER BY 1, 2";
 
 impl Judge<'_> {
     pub(super) fn sequences(&mut self) -> Result<Check> {
-        let mut check = Check::new("sequences");
+        let mut check = Check::new(Rule::Sequences);
         for row in self.ask_target(SEQUENCES, &[])? {
             let sequence = TableName {
                 schema: row.get(0),
@@ -117,7 +117,7 @@ impl Judge<'_> {
 
     /// Every account with a password has the development password.
     pub(super) fn passwords(&mut self) -> Result<Check> {
-        let mut check = Check::new("passwords");
+        let mut check = Check::new(Rule::Passwords);
         let mut queries = Vec::new();
         for subject in &self.subjects {
             for treated in &subject.columns {

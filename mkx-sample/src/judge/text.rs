@@ -3,9 +3,9 @@
 
 use mkx_contract::Result;
 
-use super::Judge;
 use super::record::Check;
 use super::subject::{Subject, has_step};
+use super::{Judge, Rule};
 use crate::policy::{Form, Transform};
 use crate::sql;
 
@@ -17,6 +17,9 @@ const PHONE: &str = r"(?:^|[^0-9A-Za-z+])\+[1-9][0-9]{0,2}[ ()./-]*(?:[0-9][ ().
 const CREDENTIALS: &str = r"[a-z][a-z0-9+.-]*://[^[:space:]/?#@:]*:[^[:space:]/?#@]+@";
 /// A parameter that opens something and was not removed.
 const PARAMETER: &str = r"[?&;#]([a-z0-9_.-]*[_.-])?(token|apikey|password|passwd|pwd|secret|signature|session|otp)=(?!\[removed\])[^[:space:]&#]";
+
+/// A table, a column, and what counts its rows that are wrong.
+type Query = (String, String, String);
 
 impl Judge<'_> {
     pub(super) fn texts(&mut self) -> Result<Vec<Check>> {
@@ -31,7 +34,7 @@ impl Judge<'_> {
             )
         };
         let emails = self.search_texts(
-            Check::new("email_addresses"),
+            Check::new(Rule::EmailAddresses),
             |transform| {
                 has_step(transform, |step| {
                     matches!(step, Transform::Scrub)
@@ -45,13 +48,13 @@ impl Judge<'_> {
             "rows hold an e-mail address outside the reserved domain",
         )?;
         let phones = self.search_texts(
-            Check::new("telephone_numbers"),
+            Check::new(Rule::TelephoneNumbers),
             |transform| has_step(transform, |step| matches!(step, Transform::Scrub)),
             &format!("strpos(VALUE, '+') > 0 AND VALUE ~ '{PHONE}'"),
             "rows hold a telephone number",
         )?;
         let doors = self.search_texts(
-            Check::new("url_secrets"),
+            Check::new(Rule::UrlSecrets),
             |transform| has_step(transform, |step| matches!(step, Transform::Scrub)),
             &format!(
                 "(strpos(VALUE, '://') > 0 AND lower(VALUE) ~ '{CREDENTIALS}' \
@@ -73,7 +76,7 @@ impl Judge<'_> {
         if !hosts.is_empty() {
             let pattern = format!("//([^/@[:space:]]*@)?({})(?![a-z0-9.-])", hosts.join("|"));
             let urls = self.search_texts(
-                Check::new("urls"),
+                Check::new(Rule::Urls),
                 |transform| has_step(transform, |step| matches!(step, Transform::RewriteUrl)),
                 &format!(
                     "strpos(VALUE, '//') > 0 AND lower(VALUE) ~ {}",
@@ -111,6 +114,11 @@ impl Judge<'_> {
                 }
             }
         }
+        self.count_in(&mut check, queries, problem)?;
+        Ok(check)
+    }
+
+    fn count_in(&mut self, check: &mut Check, queries: Vec<Query>, problem: &str) -> Result<()> {
         for (table, column, sql) in queries {
             check.count("columns", 1);
             let rows = self.target_count(&sql)?;
@@ -118,11 +126,11 @@ impl Judge<'_> {
                 check.find(table, Some(&column), problem, rows);
             }
         }
-        Ok(check)
+        Ok(())
     }
 
     fn json_members(&mut self) -> Result<Check> {
-        let mut check = Check::new("json_members");
+        let mut check = Check::new(Rule::JsonMembers);
         let mut queries = Vec::new();
         for subject in &self.subjects {
             for treated in &subject.columns {
@@ -143,18 +151,8 @@ impl Judge<'_> {
                 queries.push((subject.name(), name.clone(), sql));
             }
         }
-        for (table, column, sql) in queries {
-            check.count("columns", 1);
-            let rows = self.target_count(&sql)?;
-            if rows > 0 {
-                check.find(
-                    table,
-                    Some(&column),
-                    "rows hold members that should not stay",
-                    rows,
-                );
-            }
-        }
+        let problem = "rows hold members that should not stay";
+        self.count_in(&mut check, queries, problem)?;
         Ok(check.conclude("json columns hold only the members that stay"))
     }
 }

@@ -46,15 +46,18 @@ const POLICY: &str = r#"{
   } }
 }"#;
 
-/// Where the check `coverage` found something.
+/// The columns where the check `coverage` found something.
 fn missing(site: &Site, code: i32) -> Vec<String> {
     let finished = sample(site, &["verify"]).run().expect_code(code);
     let document: Value = serde_json::from_str(&finished.stdout).unwrap();
-    let checks = document["checks"].as_array().unwrap();
-    let coverage = checks.iter().find(|check| check["name"] == "coverage");
-    let findings = coverage.unwrap()["findings"].as_array().unwrap();
-    let object = |finding: &Value| finding["object"].as_str().unwrap().to_owned();
-    findings.iter().map(object).collect()
+    let findings = document["findings"].as_array().unwrap();
+    let coverage = findings
+        .iter()
+        .filter(|finding| finding["rule"] == "coverage");
+    let places = coverage.flat_map(|finding| finding["evidence"].as_array().unwrap());
+    places
+        .map(|place| place["column"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]

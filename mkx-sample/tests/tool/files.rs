@@ -15,7 +15,7 @@ fn lines(finished: &Finished) -> Vec<Value> {
 
 fn report(studio: &Studio) -> Value {
     json!({
-        "record": "mkx.sample.report/1", "ok": true, "site": "studio", "snapshot_at": TAKEN_AT,
+        "record": "mkx.sample.report/2", "ok": true, "site": "studio", "snapshot_at": TAKEN_AT,
         "target": { "address": format!("127.0.0.1:{}", studio.eb.port()), "database": "eb", "role": "postgres" }
     })
 }
@@ -75,7 +75,7 @@ fn a_report_on_stdin_must_be_of_a_run_that_filled_this_database() {
     refused(
         &studio,
         "{\"record\":\"mkx.site/1\"}",
-        "expected mkx.sample.report/1",
+        "expected mkx.sample.report/2",
     );
     let with = |key: &str, value: Value| {
         let mut report = right.clone();

@@ -6,7 +6,7 @@ use mkx_tests::generate::classes::sensitive_columns;
 use mkx_tests::postgres_server::PostgresServer;
 use mkx_tests::site::{DATABASE, Site};
 use mkx_tests::tool::{Finished, Tool};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const SCHEMA: &str = include_str!("../../../tests/makapix/schema.sql");
 
@@ -63,11 +63,11 @@ fn the_preset_covers_exactly_the_true_schema() {
     init(directory.path());
     let checked = check(&server, directory.path()).expect_code(0);
     let record: Value = serde_json::from_str(&checked.stdout).unwrap();
-    assert_eq!(record["record"], "mkx.sample.policy_check/1");
+    assert_eq!(record["record"], "mkx.sample.policy_check/2");
     assert_eq!(record["tables"], 46);
     assert_eq!(record["columns"], 449);
     assert_eq!(record["findings"], Value::Array(Vec::new()));
-    assert_eq!(checked.stderr, "");
+    assert_eq!(checked.stderr, "mkx-sample: nothing found\n");
 }
 
 #[test]
@@ -88,10 +88,22 @@ fn what_a_migration_added_stops_with_the_line_to_add_and_the_line_helps() {
     let stopped = check(&server, directory.path()).expect_code(3);
     let line = "\"phone\": \"null\"";
     let message = format!(
-        "mkx-sample: error: cannot use the policy: policy.json:18:7: tables.users.columns: \
+        "mkx-sample: 1 error, 0 warnings\nmkx-sample: error: cannot use the policy: policy.json:18:7: tables.users.columns: \
          no transform for \"phone\" (character varying(40)); add {line}\n"
     );
     assert!(stopped.stderr.starts_with(&message), "{}", stopped.stderr);
+    let record: Value = serde_json::from_str(&stopped.stdout).unwrap();
+    let [found] = record["findings"].as_array().unwrap().as_slice() else {
+        panic!("{record:#}");
+    };
+    assert_eq!(found["rule"], "unclassified-column");
+    assert_eq!(found["subject"], "tables.users.columns.phone");
+    assert_eq!(found["fix"], format!("add {line}"));
+    let place = &found["evidence"][0];
+    assert_eq!(
+        (&place["file"], &place["line"]),
+        (&json!("policy.json"), &json!(18))
+    );
     let path = directory.path().join("policy.json");
     let text = std::fs::read_to_string(&path).unwrap();
     let text = text.replacen(
@@ -116,7 +128,8 @@ fn a_table_that_a_migration_added_stops_with_its_block() {
         .unwrap();
     let stopped = check(&server, directory.path()).expect_code(3);
     let record: Value = serde_json::from_str(&stopped.stdout).unwrap();
-    let block = record["findings"][0]["add"].as_str().unwrap();
+    let fix = record["findings"][0]["fix"].as_str().unwrap();
+    let block = fix.strip_prefix("add\n").unwrap();
     assert!(stopped.stderr.contains(block), "{}", stopped.stderr);
     let path = directory.path().join("policy.json");
     let text = std::fs::read_to_string(&path).unwrap();
@@ -190,7 +203,7 @@ fn a_draft_from_the_true_schema_passes_but_for_its_guesses() {
     let record: Value = serde_json::from_str(&checked.stdout).unwrap();
     let findings = record["findings"].as_array().unwrap();
     assert!(findings.iter().all(|finding| finding["rule"] == "guess"));
-    assert!(checked.stderr.contains("\"users.bio\" is still a guess"));
+    assert!(checked.stdout.contains(r#"\"users.bio\" is still a guess"#));
     let text = std::fs::read_to_string(directory.path().join("policy.json")).unwrap();
     for (place, treated) in treated(&text) {
         assert_ne!(treated, "keep", "{place}");

@@ -36,7 +36,7 @@ fn the_schema_comes_whole_but_for_what_reaches_other_servers() {
     let site = shop::open();
     let before = fingerprint(&mut site.ea.client(DATABASE)).unwrap();
     let report = run(&site, &[]);
-    assert_eq!(report["record"], "mkx.sample.report/1");
+    assert_eq!(report["record"], "mkx.sample.report/2");
     assert_eq!(report["verification"]["ok"], true);
     let mut eb = site.eb.client(DATABASE);
     let now = fingerprint(&mut eb).unwrap();

@@ -3,22 +3,23 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use mkx_contract::record::finding::Findings;
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::tool::{output, voice};
+use mkx_contract::tool::findings;
 use mkx_contract::{Answer, Record, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::database::catalog::Catalog;
 use crate::policy::PolicyFile;
-use crate::policy::check::{self, Problem, Severity};
+use crate::policy::check::{self, Problem, Rule};
 use crate::setting::Setting;
 
 const EXAMPLES: &str = "\
 Examples:
   mkx-sample policy check                                    the site's policy against its EA
   mkx-sample policy check --from postgresql://ro@127.0.0.1:5432/makapix --policy policy.json
-  mkx-sample policy check | jq -r '.findings[] | select(.add) | .add'
+  mkx-sample policy check | jq -r '.findings[].fix'
 
 Exit codes: 0 the policy fits; 3 it does not, with the lines to add; 4 the database failed.";
 
@@ -33,6 +34,9 @@ pub struct Check {
     /// The sampling policy; `-` is stdin [default: the site's]
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+
+    #[command(flatten)]
+    findings: findings::Arguments,
 }
 
 /// What the check found.
@@ -46,74 +50,42 @@ pub struct Checked {
     pub columns: usize,
     /// True where nothing is in the way of a run.
     pub ok: bool,
-    /// Everything that was found.
-    pub findings: Vec<Finding>,
-}
-
-/// One finding.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Finding {
-    /// The rule's name: `unclassified_column`.
-    pub rule: String,
-    /// How bad it is.
-    pub severity: Severity,
-    /// The names that lead to the place, with dots between.
-    pub path: String,
-    /// Line in the policy.
-    pub line: usize,
-    /// Column in the line.
-    pub column: usize,
-    /// What is wrong there.
-    pub message: String,
-    /// Lines to add there, ready to paste, as a guess.
-    pub add: Option<String>,
+    /// Everything that was found; where something is to be added, `fix` says what.
+    pub findings: Findings,
 }
 
 impl Record for Checked {
-    const RECORD: &'static str = "mkx.sample.policy_check/1";
+    const RECORD: &'static str = "mkx.sample.policy_check/2";
 }
 
 impl Check {
     pub(super) fn run(&self, common: &Common) -> Result<Answer> {
-        let file = Setting::of(common)?.policy(self.policy.as_deref())?;
-        let mut source = super::open(common, self.from.as_deref())?;
+        if let Some(answer) = self.findings.explained::<Rule>() {
+            return answer;
+        }
+        let setting = Setting::of(common)?;
+        let file = setting.policy(self.policy.as_deref())?;
+        let mut source = super::open(&setting, self.from.as_deref())?;
         let catalog = Catalog::read(&mut source.client)?;
         let problems = check::all(&mut source.client, &catalog, &file.policy)?;
-        let failure = check::failure(&file, &problems);
+        let findings = findings(&setting, &file, &problems);
+        let tables = catalog.tables.values();
         let checked = Checked {
             policy: file.name.clone(),
-            tables: catalog.tables.len(),
-            columns: catalog
-                .tables
-                .values()
-                .map(|table| table.columns.len())
-                .sum(),
-            ok: failure.is_none(),
-            findings: problems
-                .iter()
-                .map(|problem| finding(&file, problem))
-                .collect(),
+            tables: tables.len(),
+            columns: tables.map(|table| table.columns.len()).sum(),
+            ok: findings.ok(),
+            findings,
         };
-        output::stdout().document(&checked)?;
-        for problem in problems.iter().filter(|p| p.severity == Severity::Warning) {
-            voice::warn(problem.text(&file));
-        }
-        match failure {
-            Some(failure) => Err(failure),
-            None => Ok(Answer::Yes),
-        }
+        self.findings
+            .print::<Rule>(&checked, &checked.findings, &[])?;
+        check::failure(&file, &problems).map_or(Ok(Answer::Yes), Err)
     }
 }
 
-fn finding(file: &PolicyFile, problem: &Problem) -> Finding {
-    let (line, column) = file.line_and_column(&problem.pointer);
-    Finding {
-        rule: problem.rule.to_owned(),
-        severity: problem.severity,
-        path: problem.pointer.join("."),
-        line,
-        column,
-        message: problem.message.clone(),
-        add: problem.add.clone(),
-    }
+/// A site may live with what is worth a look; what stops a run, it can not accept.
+fn findings(setting: &Setting, file: &PolicyFile, problems: &[Problem]) -> Findings {
+    let found = problems.iter().map(|problem| problem.finding(file));
+    let applied = [Rule::Guess, Rule::UnusedStub];
+    Findings::gather(found.collect(), setting.accepted(), &applied)
 }

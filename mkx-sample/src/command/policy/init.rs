@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::database::catalog::Catalog;
 use crate::policy::{self, PolicyFile, draft, preset};
+use crate::setting::Setting;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -116,7 +117,7 @@ impl Init {
         if let Some(name) = &self.preset {
             return preset::text(name).map(str::to_owned);
         }
-        let mut source = super::open(common, self.from.as_deref())?;
+        let mut source = super::open(&Setting::of(common)?, self.from.as_deref())?;
         let catalog = Catalog::read(&mut source.client)?;
         let application = match common.site() {
             Ok(site) => site.name,

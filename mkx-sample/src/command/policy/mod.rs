@@ -34,7 +34,6 @@ impl Policy {
 }
 
 /// Opens EA: the site's database, or the one that `--from` names, for which no site is needed.
-fn open(common: &Common, from: Option<&str>) -> Result<Source> {
-    let endpoint = Setting::of(common)?.from(from)?;
-    Source::open(endpoint, Settings::unused())
+fn open(setting: &Setting, from: Option<&str>) -> Result<Source> {
+    Source::open(setting.from(from)?, Settings::unused())
 }

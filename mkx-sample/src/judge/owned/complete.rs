@@ -6,6 +6,7 @@ use mkx_contract::Result;
 
 use super::{columns, parameters};
 use crate::database::catalog::ForeignKey;
+use crate::judge::Rule;
 use crate::judge::record::Check;
 use crate::judge::rows::wanted;
 use crate::judge::subject::Subject;
@@ -37,7 +38,7 @@ struct Need {
 impl Judge<'_> {
     /// What EA's owners own is in EB, but for what the policy leaves out.
     pub(super) fn completeness(&mut self) -> Result<Check> {
-        let mut check = Check::new("owned");
+        let mut check = Check::new(Rule::Owned);
         for (child, parent, key) in self.edges(&[Edge::Own]) {
             let name = self.subjects[child].name();
             let Some(owning) = self.owning(child, parent, &key) else {

@@ -16,7 +16,7 @@ use postgres::types::ToSql;
 use super::record::Check;
 use super::rows::State;
 use super::subject::Subject;
-use super::{Drift, Judge, count};
+use super::{Drift, Judge, Rule, count};
 use crate::database::catalog::ForeignKey;
 use crate::policy::Edge;
 use crate::sql;
@@ -29,7 +29,7 @@ impl Judge<'_> {
     }
 
     fn rate(&mut self) -> Result<Check> {
-        let mut check = Check::new("rate");
+        let mut check = Check::new(Rule::Rate);
         let Some(root) = self.root() else {
             return Ok(check.conclude("the root table is missing"));
         };
@@ -88,7 +88,7 @@ impl Judge<'_> {
 
     /// Nothing belongs to a stub but other stubs, and rows that came for their own sake.
     fn stubs(&mut self) -> Result<Check> {
-        let mut check = Check::new("stubs");
+        let mut check = Check::new(Rule::Stubs);
         for parent in 0..self.subjects.len() {
             if !self.subjects[parent].has_stubs() {
                 continue;

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{Check, Problem};
+use super::{Check, Problem, Rule};
 use crate::database::catalog::{Column, Table};
 use crate::policy::{TablePolicy, Transform, draft, layout};
 use crate::transform;
@@ -12,13 +12,10 @@ impl Check<'_> {
         let name = table.name.to_string();
         let (block, _) = draft::table(self.catalog, table, &self.policy.root.table);
         let block = serde_json::to_value(block).expect("a policy is always writable");
-        let mut problem = Problem::error(
-            "unclassified_table",
-            &["tables"],
-            &format!("no policy for the table {name:?}"),
-        );
-        problem.add = Some(layout::table_block(&name, &block));
-        self.problems.push(problem);
+        let message = format!("no policy for the table {name:?}");
+        let problem = Problem::new(Rule::UnclassifiedTable, &["tables"], &message);
+        let block = layout::table_block(&name, &block);
+        self.problems.push(problem.adding(&name, block));
     }
 
     pub(super) fn columns(&mut self, name: &str, table: &Table, policy: &TablePolicy) {
@@ -47,13 +44,11 @@ impl Check<'_> {
     fn unclassified_column(&mut self, name: &str, table: &Table, column: &Column) {
         let guess = draft::transform(table, column);
         let guess = serde_json::to_value(guess).expect("a transform is always writable");
-        let mut problem = Problem::error(
-            "unclassified_column",
-            &["tables", name, "columns"],
-            &format!("no transform for {:?} ({})", column.name, column.type_name),
-        );
-        problem.add = Some(format!("{:?}: {}", column.name, layout::line(&guess)));
-        self.problems.push(problem);
+        let message = format!("no transform for {:?} ({})", column.name, column.type_name);
+        let pointer = ["tables", name, "columns"];
+        let problem = Problem::new(Rule::UnclassifiedColumn, &pointer, &message);
+        let line = format!("{:?}: {}", column.name, layout::line(&guess));
+        self.problems.push(problem.adding(&column.name, line));
     }
 
     fn fit(&mut self, pointer: &[&str], table: &Table, columns: &IndexMap<String, Transform>) {
@@ -67,7 +62,7 @@ impl Check<'_> {
             if let Err(failure) =
                 transform::expression(transform, table, column, "ea", &self.context)
             {
-                self.error("unfit_transform", &pointer, &failure.message);
+                self.find(Rule::UnfitTransform, &pointer, &failure.message);
             }
         }
     }

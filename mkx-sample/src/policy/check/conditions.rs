@@ -3,7 +3,7 @@
 use mkx_contract::{Failure, Result};
 use postgres::Client;
 
-use super::Problem;
+use super::{Problem, Rule};
 use crate::database::catalog::{Catalog, Table};
 use crate::database::endpoint::cause;
 use crate::policy::{Policy, TablePolicy, Transform};
@@ -122,7 +122,8 @@ impl Asker<'_> {
             Ok(_) => Ok(()),
             Err(error) if error.as_db_error().is_some() => {
                 let message = format!("the server does not take it: {}", cause(&error));
-                self.problems.push(Problem::error("sql", pointer, &message));
+                self.problems
+                    .push(Problem::new(Rule::Sql, pointer, &message));
                 Ok(())
             }
             Err(error) => Err(peer(error)),

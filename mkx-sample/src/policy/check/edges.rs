@@ -1,6 +1,6 @@
 //! Every foreign key with an edge that can be followed.
 
-use super::{Check, Problem};
+use super::{Check, Problem, Rule};
 use crate::database::catalog::{ForeignKey, Table};
 use crate::policy::{Edge, Rows, TablePolicy, Transform, draft};
 
@@ -17,19 +17,14 @@ impl Check<'_> {
         for columns in policy.edges.keys() {
             let known = |key: &ForeignKey| key.policy_key() == *columns;
             if !table.foreign_keys.iter().any(known) {
-                self.error(
-                    "unknown_edge",
-                    &["tables", name, "edges", columns],
-                    "the table has no foreign key of these columns",
-                );
+                let message = "the table has no foreign key of these columns";
+                let pointer = ["tables", name, "edges", columns];
+                self.find(Rule::UnknownEdge, &pointer, message);
             }
         }
         if policy.stub.is_some() && !self.is_stubbed(name) {
-            self.warning(
-                "unused_stub",
-                &["tables", name, "stub"],
-                "no edge brings a row of this table as a stub",
-            );
+            let message = "no edge brings a row of this table as a stub";
+            self.find(Rule::UnusedStub, &["tables", name, "stub"], message);
         }
     }
 
@@ -43,17 +38,14 @@ impl Check<'_> {
         let guess = draft::edge(self.catalog, table, key, &self.policy.root.table, owned);
         let guess = serde_json::to_value(guess).expect("an edge is always writable");
         let columns = key.policy_key();
-        let mut problem = Problem::error(
-            "missing_edge",
-            &["tables", name, "edges"],
-            &format!("no edge for the foreign key of {columns:?} to {parent:?}"),
-        );
-        problem.add = Some(if policy.edges.is_empty() {
+        let message = format!("no edge for the foreign key of {columns:?} to {parent:?}");
+        let problem = Problem::new(Rule::MissingEdge, &["tables", name, "edges"], &message);
+        let add = if policy.edges.is_empty() {
             format!("\"edges\": {{ {columns:?}: {guess} }} to tables.{name}")
         } else {
             format!("{columns:?}: {guess}")
-        });
-        self.problems.push(problem);
+        };
+        self.problems.push(problem.adding(&columns, add));
     }
 
     fn edge(
@@ -64,48 +56,27 @@ impl Check<'_> {
         key: &ForeignKey,
         edge: Edge,
     ) {
-        let columns = key.policy_key();
-        let pointer = ["tables", name, "edges", &columns];
         let parent = key.parent.to_string();
-        let parent_rows = self.rows(&parent);
-        let is_nullable = key.columns.iter().all(|column| {
-            table
-                .column(column)
-                .is_some_and(|column| column.is_nullable)
-        });
-        match edge {
-            _ if policy.rows == Rows::None => {}
-            Edge::Null if !is_nullable => self.error(
-                "edge",
-                &pointer,
-                "\"null\" is for a nullable column, and this one is NOT NULL",
-            ),
-            Edge::Own | Edge::Require if policy.rows == Rows::All => self.error(
-                "edge",
-                &pointer,
-                "all rows of this table come, so it is \"include\", \"stub\" or \"null\"",
-            ),
-            Edge::Own | Edge::Include | Edge::Stub if parent_rows == Some(Rows::None) => self
-                .error(
-                    "edge",
-                    &pointer,
-                    &format!("{parent:?} arrives empty, so it is \"null\" or \"require\""),
-                ),
-            Edge::Stub
-                if self
-                    .policy
-                    .tables
-                    .get(&parent)
-                    .is_some_and(|p| p.stub.is_none()) =>
-            {
-                self.error(
-                    "edge",
-                    &pointer,
-                    &format!("tables.{parent} does not say what a \"stub\" is"),
-                );
+        let is_nullable = |column: &String| table.column(column).is_some_and(|c| c.is_nullable);
+        let lacks_stub = |parent: &TablePolicy| parent.stub.is_none();
+        let message = match edge {
+            _ if policy.rows == Rows::None => return,
+            Edge::Null if !key.columns.iter().all(is_nullable) => {
+                "\"null\" is for a nullable column, and this one is NOT NULL".into()
             }
-            _ => {}
-        }
+            Edge::Own | Edge::Require if policy.rows == Rows::All => {
+                "all rows of this table come, so it is \"include\", \"stub\" or \"null\"".into()
+            }
+            Edge::Own | Edge::Include | Edge::Stub if self.rows(&parent) == Some(Rows::None) => {
+                format!("{parent:?} arrives empty, so it is \"null\" or \"require\"")
+            }
+            Edge::Stub if self.policy.tables.get(&parent).is_some_and(lacks_stub) => {
+                format!("tables.{parent} does not say what a \"stub\" is")
+            }
+            _ => return,
+        };
+        let pointer = ["tables", name, "edges", &key.policy_key()];
+        self.find(Rule::Edge, &pointer, &message);
     }
 
     /// A key and what refers to it stay equal only if the same happens to both.
@@ -122,13 +93,11 @@ impl Check<'_> {
                 continue;
             };
             if here != there && *here != Transform::Null {
-                self.error(
-                    "key_transform",
-                    &["tables", name, "columns", column],
-                    &format!(
-                        "it refers to {parent}.{parent_column}, so it needs the same transform"
-                    ),
+                let pointer = ["tables", name, "columns", column];
+                let message = format!(
+                    "it refers to {parent}.{parent_column}, so it needs the same transform"
                 );
+                self.find(Rule::KeyTransform, &pointer, &message);
             }
         }
     }

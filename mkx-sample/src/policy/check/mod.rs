@@ -5,11 +5,11 @@
 mod columns;
 mod conditions;
 mod edges;
-mod problem;
 mod reach;
 mod references;
+mod rule;
 
-pub use problem::{Problem, Severity};
+pub use rule::{Problem, Rule};
 
 use mkx_contract::tool::voice;
 use mkx_contract::{Failure, Result};
@@ -53,7 +53,7 @@ pub fn all(client: &mut Client, catalog: &Catalog, policy: &Policy) -> Result<Ve
 /// Exit 3 with the place of everything that is wrong, and the lines to add.
 pub fn ensure(client: &mut Client, catalog: &Catalog, file: &PolicyFile) -> Result<()> {
     let problems = all(client, catalog, &file.policy)?;
-    for warning in problems.iter().filter(|p| p.severity == Severity::Warning) {
+    for warning in problems.iter().filter(|problem| !problem.is_error()) {
         voice::warn(warning.text(file));
     }
     failure(file, &problems).map_or(Ok(()), Err)
@@ -61,27 +61,15 @@ pub fn ensure(client: &mut Client, catalog: &Catalog, file: &PolicyFile) -> Resu
 
 /// The failure that says all errors at once, or nothing.
 pub fn failure(file: &PolicyFile, problems: &[Problem]) -> Option<Failure> {
-    let errors: Vec<&Problem> = problems
-        .iter()
-        .filter(|problem| problem.severity == Severity::Error)
-        .collect();
-    let name = &file.name;
-    let message = match errors.as_slice() {
-        [] => return None,
-        [only] => format!("cannot use the policy: {}", only.text(file)),
-        many => {
-            let texts: Vec<_> = many
-                .iter()
-                .map(|p| format!("\n  {}", p.text(file)))
-                .collect();
-            let count = many.len();
-            format!(
-                "cannot use the policy {name}: {count} things are not right{}",
-                texts.concat()
-            )
-        }
+    let errors = || problems.iter().filter(|problem| problem.is_error());
+    let texts: Vec<String> = errors().map(|problem| problem.text(file)).collect();
+    let (name, count, all) = (&file.name, texts.len(), texts.join("\n  "));
+    let message = match count {
+        0 => return None,
+        1 => format!("cannot use the policy: {all}"),
+        _ => format!("cannot use the policy {name}: {count} things are not right\n  {all}"),
     };
-    let hint = if errors.iter().any(|problem| problem.add.is_some()) {
+    let hint = if errors().any(|problem| problem.add.is_some()) {
         "the lines to add are guesses: look at each before you paste it into the policy"
     } else {
         "see docs/policy.md, and try again with: mkx-sample policy check"
@@ -107,11 +95,7 @@ impl Check<'_> {
         }
         for name in self.policy.tables.keys() {
             if self.catalog.table(name).is_none() {
-                self.error(
-                    "unknown_table",
-                    &["tables", name],
-                    "the database has no such table",
-                );
+                self.unknown_table(&["tables", name], name);
             }
         }
     }
@@ -134,36 +118,30 @@ impl Check<'_> {
         if let Some(share) = policy.max_share
             && !(share > 0.0 && share <= 1.0)
         {
-            self.error(
-                "share",
-                &["tables", name, "max_share"],
-                "it must be more than 0 and at most 1",
-            );
+            let pointer = ["tables", name, "max_share"];
+            let message = "it must be more than 0 and at most 1";
+            self.find(Rule::Share, &pointer, message);
         }
         if policy.rows != Rows::Sampled && (policy.cap.is_some() || !policy.pins.is_empty()) {
-            self.error(
-                "rows",
-                &["tables", name, "rows"],
-                "a cap and pins are for a table with \"rows\": \"sampled\"",
-            );
+            let pointer = ["tables", name, "rows"];
+            let message = "a cap and pins are for a table with \"rows\": \"sampled\"";
+            self.find(Rule::SampledOnly, &pointer, message);
         }
     }
 
     fn root(&mut self) {
         let root = &self.policy.root;
+        let pointer = ["root", "table"];
         let Some(table) = self.catalog.table(&root.table) else {
-            return self.error("root", &["root", "table"], "the database has no such table");
+            return self.find(Rule::Root, &pointer, "the database has no such table");
         };
         let sampled = |policy: &TablePolicy| policy.rows == Rows::Sampled;
         if !self.policy.tables.get(&root.table).is_some_and(sampled) {
-            self.error(
-                "root",
-                &["tables", &root.table, "rows"],
-                "the root is what is sampled: its rows must be \"sampled\"",
-            );
+            let message = "the root is what is sampled: its rows must be \"sampled\"";
+            self.find(Rule::Root, &["tables", &root.table, "rows"], message);
         }
         if table.primary_key.is_empty() {
-            self.error("root", &["root", "table"], "it has no primary key");
+            self.find(Rule::Root, &pointer, "it has no primary key");
         }
         if table.column(&root.name_column).is_none() {
             self.unknown_column(&["root", "name_column"], &root.name_column);
@@ -171,11 +149,7 @@ impl Check<'_> {
         for (index, activity) in root.activity.iter().enumerate() {
             let index = index.to_string();
             match self.catalog.table(&activity.table) {
-                None => self.error(
-                    "unknown_table",
-                    &["root", "activity", &index],
-                    "the database has no such table",
-                ),
+                None => self.unknown_table(&["root", "activity", &index], &activity.table),
                 Some(table) if table.column(&activity.column).is_none() => {
                     self.unknown_column(&["root", "activity", &index], &activity.column);
                 }
@@ -195,31 +169,26 @@ impl Check<'_> {
                 });
             let index = index.to_string();
             let pointer = ["guesses", &index];
-            if known {
-                self.warning("guess", &pointer, &format!("{guess:?} is still a guess"));
-            } else {
-                self.error(
-                    "guess",
-                    &pointer,
-                    &format!("{guess:?} is not in the policy"),
-                );
-            }
+            let (rule, what) = match known {
+                true => (Rule::Guess, "still a guess"),
+                false => (Rule::UnknownGuess, "not in the policy"),
+            };
+            self.find(rule, &pointer, &format!("{guess:?} is {what}"));
         }
+    }
+
+    fn unknown_table(&mut self, pointer: &[&str], table: &str) {
+        let message = format!("the database has no such table: {table:?}");
+        self.find(Rule::UnknownTable, pointer, &message);
     }
 
     fn unknown_column(&mut self, pointer: &[&str], column: &str) {
         let message = format!("the database has no such column: {column:?}");
-        self.error("unknown_column", pointer, &message);
+        self.find(Rule::UnknownColumn, pointer, &message);
     }
 
-    fn error(&mut self, rule: &'static str, pointer: &[&str], message: &str) {
-        self.problems.push(Problem::error(rule, pointer, message));
-    }
-
-    fn warning(&mut self, rule: &'static str, pointer: &[&str], message: &str) {
-        let mut problem = Problem::error(rule, pointer, message);
-        problem.severity = Severity::Warning;
-        self.problems.push(problem);
+    fn find(&mut self, rule: Rule, pointer: &[&str], message: &str) {
+        self.problems.push(Problem::new(rule, pointer, message));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Check;
+use super::{Check, Rule};
 use crate::policy::{Edge, Rows};
 
 impl Check<'_> {
@@ -13,12 +13,9 @@ impl Check<'_> {
                 && self.catalog.table(name).is_some()
                 && !reached.contains(name)
             {
-                self.error(
-                    "unreached_table",
-                    &["tables", name, "rows"],
-                    "no row of it would come: no \"own\" edge leads to it, no row brings it \
-                     along, and nothing is pinned; say \"all\" or \"none\", or give it an edge",
-                );
+                let message = "no row of it would come: no \"own\" edge leads to it, no row brings it \
+                     along, and nothing is pinned; say \"all\" or \"none\", or give it an edge";
+                self.find(Rule::UnreachedTable, &["tables", name, "rows"], message);
             }
         }
     }

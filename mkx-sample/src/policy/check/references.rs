@@ -1,6 +1,6 @@
 //! References that the database does not know as foreign keys.
 
-use super::Check;
+use super::{Check, Rule};
 use crate::database::catalog::{Column, Table};
 use crate::policy::{Otherwise, Reference, TablePolicy};
 
@@ -14,18 +14,14 @@ impl Check<'_> {
                 continue;
             };
             match self.catalog.table(&reference.table) {
-                None => self.error(
-                    "unknown_table",
-                    &pointer,
-                    &format!("the database has no table {:?}", reference.table),
-                ),
+                None => self.unknown_table(&pointer, &reference.table),
                 Some(target) if target.column(&reference.key).is_none() => {
                     self.unknown_column(&pointer, &reference.key);
                 }
                 Some(_) => {}
             }
             if let Some(message) = unfit(column, reference) {
-                self.error("reference", &pointer, message);
+                self.find(Rule::Reference, &pointer, message);
             }
         }
     }

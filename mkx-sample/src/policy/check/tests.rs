@@ -148,7 +148,7 @@ fn what_the_database_does_not_have_is_named() {
     finds(
         "/tables/ghosts",
         json!({"rows": "none", "columns": {}}),
-        "tables.ghosts: the database has no such table",
+        "tables.ghosts: the database has no such table: \"ghosts\"",
     );
     finds(
         "/tables/users/columns/age",
@@ -183,8 +183,8 @@ fn edges_that_can_not_be_followed_are_named() {
         let mut document = good();
         document["tables"]["posts"]["edges"]["owner_id"] = json!(edge);
         let (_, found) = problems(&document);
-        let rules: Vec<&str> = found.iter().map(|problem| problem.rule).collect();
-        assert_eq!(rules, ["edge", "unreached_table"], "{edge}");
+        let rules: Vec<_> = found.iter().map(|problem| problem.rule).collect();
+        assert_eq!(rules, [Rule::Edge, Rule::UnreachedTable], "{edge}");
     }
     finds(
         "/tables/kinds/rows",

@@ -169,7 +169,7 @@ fn a_draft_passes_its_own_check_but_for_the_guesses() {
     let problems = crate::policy::check::against(&catalog, &policy);
     let others: Vec<_> = problems
         .iter()
-        .filter(|problem| problem.rule != "guess")
+        .filter(|problem| problem.rule != crate::policy::check::Rule::Guess)
         .collect();
     assert!(others.is_empty(), "{others:?}");
     assert_eq!(problems.len(), policy.guesses.len());
