@@ -104,6 +104,13 @@ fn what_a_migration_added_stops_with_the_line_to_add_and_the_line_helps() {
         (&place["file"], &place["line"]),
         (&json!("policy.json"), &json!(18))
     );
+    let arguments = ["check", "--policy", "policy.json", "--format", "sarif"];
+    let reviewed = policy(&server, directory.path(), &arguments).expect_code(3);
+    let log: Value = serde_json::from_str(&reviewed.stdout).unwrap();
+    let result = &log["runs"][0]["results"][0];
+    assert_eq!(result["ruleId"], "unclassified-column");
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["region"]["startLine"], 18);
     let path = directory.path().join("policy.json");
     let text = std::fs::read_to_string(&path).unwrap();
     let text = text.replacen(
@@ -192,6 +199,53 @@ fn a_run_stops_before_any_row_is_read_when_something_is_not_classified() {
             stopped(verb, 3, said);
         }
         ea.batch_execute(undo).unwrap();
+    }
+}
+
+#[test]
+fn a_site_may_live_with_a_guess_but_not_with_what_stops_a_run() {
+    let site = Site::empty();
+    let mut ea = site.ea.client(DATABASE);
+    ea.batch_execute(SCHEMA).unwrap();
+    site.ea.create_roles(DATABASE);
+    ea.batch_execute("ALTER TABLE users ADD phone text")
+        .unwrap();
+    let mut policy: Value = serde_json::from_str(MAKAPIX).unwrap();
+    policy["guesses"] = json!(["users.bio"]);
+    std::fs::write(site.path("policy.json"), policy.to_string()).unwrap();
+    let text = std::fs::read_to_string(site.document_path()).unwrap();
+    let mut document: Value = serde_json::from_str(&text).unwrap();
+    document["accepted"] = json!([
+        { "rule": "guess", "subject": "users.bio", "reason": "it is right" },
+        { "rule": "unclassified-column", "subject": "tables.users.columns.phone", "reason": "no" },
+    ]);
+    std::fs::write(site.document_path(), document.to_string()).unwrap();
+    let check = Tool::new("mkx-sample").directory(site.folder());
+    let checked = check.args(["policy", "check"]).run().expect_code(3);
+    let record: Value = serde_json::from_str(&checked.stdout).unwrap();
+    assert_eq!(record["ok"], false);
+    let found: Vec<_> = record["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["rule"].as_str().unwrap(), one["accepted"].is_null()))
+        .collect();
+    assert_eq!(found, [("unclassified-column", true), ("guess", false)]);
+}
+
+#[test]
+fn every_rule_is_explained_without_a_site_or_a_database() {
+    for (verb, rule) in [
+        (&["policy", "check"][..], "unclassified-column"),
+        (&["verify"], "sensitive-anywhere"),
+    ] {
+        let tool = Tool::new("mkx-sample").args(verb);
+        let explained = tool.args(["--explain", rule]).run().expect_code(0);
+        let about: Value = serde_json::from_str(&explained.stdout).unwrap();
+        assert_eq!(
+            (&about["record"], &about["rule"]),
+            (&json!("mkx.rule/1"), &json!(rule))
+        );
     }
 }
 

@@ -407,6 +407,11 @@ fn a_row_that_production_never_had_is_no_drift() {
     );
     assert_eq!(found[0]["table"], "users");
     assert_eq!(code, 1);
+    let arguments = ["verify", "--format", "table"];
+    let shown = studio.tool("mkx-sample").args(arguments).run();
+    assert_eq!(shown.code, 1);
+    let head = "error    rows  users\n         users: rows with keys that EA never gave\n";
+    assert!(shown.stdout.contains(head), "{}", shown.stdout);
     // Its last post production may have deleted since.
     studio.refill();
     let mut eb = studio.eb.client("eb");

@@ -173,7 +173,8 @@ impl Check<'_> {
                 true => (Rule::Guess, "still a guess"),
                 false => (Rule::UnknownGuess, "not in the policy"),
             };
-            self.find(rule, &pointer, &format!("{guess:?} is {what}"));
+            let problem = Problem::new(rule, &pointer, &format!("{guess:?} is {what}"));
+            self.problems.push(problem.about(guess));
         }
     }
 

@@ -54,7 +54,7 @@ pub struct Problem {
     pub rule: Rule,
     /// The names and indexes that lead to the place in the document.
     pointer: Vec<String>,
-    /// The member that is wrong or missing there.
+    /// The member that is wrong or missing there, or what is guessed.
     subject: String,
     message: String,
     /// Lines to add there, ready to paste, as a guess.
@@ -70,6 +70,11 @@ impl Problem {
             message: message.to_owned(),
             add: None,
         }
+    }
+
+    pub(super) fn about(mut self, subject: &str) -> Problem {
+        self.subject = subject.to_owned();
+        self
     }
 
     /// The member that is missing at the place, and a guess at it.
