@@ -104,26 +104,28 @@ struct Pair<'a> {
     pub eb: Side<'a>,
 }
 
-/// Passes where starting or building development can not touch what is production's.
+/// Passes where starting or building development can not touch what is production's. What the
+/// site accepts counts too: a guard is not talked round.
 ///
 /// # Errors
-/// Exit 5 with the first finding that the site does not live with, exit 3 where the files can not
-/// be resolved.
+/// Exit 5 with the first finding, or where Docker Compose refuses the files for another reason than
+/// the rules found; exit 3 where it refuses them for a reason that no rule knows.
 pub fn check_development_starts_apart(site: &Site, compose: &Compose) -> Result<()> {
-    let found = on_files(site, compose)?.found;
-    let findings = Findings::gather(found, &site.accepted, &REACHING_IN);
-    let reaches = |one: &&Finding| REACHING_IN.iter().any(|rule| rule.id() == one.rule);
     let eb = &site.environments.eb.project;
-    match findings
-        .iter()
-        .filter(reaches)
-        .find(|one| one.is_open_error())
-    {
-        None => Ok(()),
-        Some(finding) => Err(
-            Failure::refused(format!("cannot start {eb}: {}", finding.message))
-                .hint(format!("{}; mkx-compose audit says where", finding.fix)),
-        ),
+    let refused = |cause: &str| Failure::refused(format!("cannot start {eb}: {cause}"));
+    let files = on_files(site, compose)?;
+    let reaches = |one: &&Finding| REACHING_IN.iter().any(|rule| rule.id() == one.rule);
+    if let Some(finding) = files.found.iter().find(reaches) {
+        let hint = format!("{}; mkx-compose audit says where", finding.fix);
+        return Err(refused(&finding.message).hint(hint));
+    }
+    match files.pair {
+        Some(_) => Ok(()),
+        None => Err(refused(&format!(
+            "it can not be told whether it reaches production: {}",
+            files.unseen.join("; ")
+        ))
+        .hint("mend the files; mkx-compose audit says what is wrong with them")),
     }
 }
 

@@ -355,3 +355,22 @@ fn a_rule_is_explained_by_its_id() {
         Some(2)
     );
 }
+
+/// Docker Compose reads `${X:-./x}:/y` filled in and refuses it as it is written
+/// (docker/compose 13327); a hash with single dollar signs is found before that.
+#[test]
+fn development_does_not_start_where_it_can_not_be_told_what_it_reaches() {
+    let world = World::new();
+    let volume = &world.names.pg_volume;
+    let service = "  tool:\n    image: debian:trixie-slim\n    volumes: [\"data:/d\", \"${X:-./x}:/y\"]\n    labels: {caddy.basic_auth.dev: $2b$$12$$abc}\n";
+    world.edit(DEV, "services:\n", &format!("services:\n{service}"));
+    let text = std::fs::read_to_string(world.path(DEV)).unwrap();
+    let volumes = format!("volumes:\n  data: {{external: true, name: {volume}}}\n");
+    write(&world.path(DEV), &format!("{text}\n{volumes}"));
+    for verb in ["up", "build"] {
+        let refused = world.run(&[verb, "eb"]);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(5), "{said}");
+        assert!(said.contains("cannot start makapix-dev"), "{said}");
+    }
+}
