@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use mkx_contract::record::secret::is_secret_name;
+use mkx_contract::record::secret::{is_secret_name, is_secret_value};
 use mkx_contract::{Failure, Result};
 use serde_json::{Map, Value, json};
 
@@ -96,7 +96,8 @@ fn take_secrets(
             return false;
         };
         let text = text.as_str().unwrap_or_default();
-        if !is_secret(name) && !references(text).any(is_secret) {
+        let is_secret_url = value.as_str().is_some_and(is_secret_value);
+        if !is_secret(name) && !references(text).any(is_secret) && !is_secret_url {
             return true;
         }
         if let Some(value) = value.as_str() {
@@ -229,9 +230,11 @@ mod tests {
     #[test]
     fn a_secret_in_the_environment_moves_to_a_file() {
         let filled = json!({"services": {"api": {"environment": {
-            "MODE": "x", "PASSWORD": "hunter$$2", "URL": "postgres://a:hunter@db", "EXTRA": "e"}}}});
+            "MODE": "x", "PASSWORD": "hunter$$2", "URL": "postgres://a:hunter@db", "EXTRA": "e",
+            "QUEUE": "amqp://a:hunter@q"}}}});
         let unfilled = json!({"services": {"api": {"env_file": [{"path": "/srv/.env"}],
-            "environment": {"MODE": "${MODE}", "PASSWORD": "${P}", "URL": "postgres://a:${P_PASSWORD}@db"}}}});
+            "environment": {"MODE": "${MODE}", "PASSWORD": "${P}", "URL": "postgres://a:${P_PASSWORD}@db",
+                "QUEUE": "${QUEUE}"}}}});
         let rendered = render(filled, &unfilled, &is_secret_name, Path::new("/state")).unwrap();
         let api = &rendered.model["services"]["api"];
         assert_eq!(api["environment"], json!({"MODE": "x"}));
@@ -239,7 +242,7 @@ mod tests {
         assert_eq!(api["env_file"][1]["path"], "/state/api.env");
         assert_eq!(
             rendered.secret_files[0].1,
-            "PASSWORD='hunter$2'\nURL='postgres://a:hunter@db'\n"
+            "PASSWORD='hunter$2'\nQUEUE='amqp://a:hunter@q'\nURL='postgres://a:hunter@db'\n"
         );
     }
 

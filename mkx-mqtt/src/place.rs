@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use mkx_contract::tool::replace::Pair;
 use mkx_contract::{EnvironmentName, Result, Site};
 
+/// The ACL's name, in the configuration directory.
+pub const ACL: &str = "acls";
+
 /// The files of one environment's broker.
 #[derive(Debug, Clone)]
 pub struct Files {
@@ -41,7 +44,7 @@ impl Files {
             server: pair("server"),
             revocations: certificates.join("crl.pem"),
             configuration: config.join("mosquitto.conf"),
-            acl: config.join("acl"),
+            acl: config.join(ACL),
             passwords: config.join("passwords"),
             folders: [
                 (mqtt.broker_certificates().into(), certificates),

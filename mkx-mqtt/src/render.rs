@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::place::Files;
+use crate::place::{self, Files};
 use crate::{changing, config};
 use mkx_contract::tool::replace;
 
@@ -58,7 +58,7 @@ impl Record for Broker {
 /// A file of the broker.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Text {
-    /// Its name: `mosquitto.conf` or `acl`.
+    /// Its name: `mosquitto.conf` or `acls`.
     pub name: String,
     /// Where it was written to; null: it was not.
     pub path: Option<PathBuf>,
@@ -110,7 +110,7 @@ impl Arguments {
             for file in &mut broker.files {
                 let path = folder.join(&file.name);
                 let mode = match file.name.as_str() {
-                    "acl" => mode_of_acl(&path),
+                    place::ACL => mode_of_acl(&path),
                     _ => replace::PUBLIC,
                 };
                 replace::file(&path, &file.text, mode).map_err(|error| {
@@ -121,7 +121,7 @@ impl Arguments {
             Ok(((), json!({ "directory": folder })))
         })?;
         voice::say(format!(
-            "wrote mosquitto.conf and acl in {}; the broker reads the ACL again on SIGHUP, and listeners when it starts",
+            "wrote mosquitto.conf and acls in {}; the broker reads the ACL again on SIGHUP, and listeners when it starts",
             folder.display()
         ));
         Ok(())
@@ -147,7 +147,7 @@ pub fn render(site: &Site, environment: EnvironmentName) -> Result<Broker> {
     Ok(Broker {
         environment,
         files: vec![
-            text("acl", config::acl(site, environment)?),
+            text(place::ACL, config::acl(site, environment)?),
             text("mosquitto.conf", config::configuration(site, environment)?),
         ],
     })

@@ -1,115 +1,77 @@
-//! What a file of a Makapix vault is, by the form of its path.
+//! What a file of a vault is, by its path and what the site says of such paths.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use mkx_contract::record::site::FileKind;
+use mkx_contract::{EnvironmentName, Failure, Result, Site};
+use regex::RegexSet;
 
 use crate::temporary;
 
-/// The kinds of files in a vault.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Class {
-    /// `24/07/UUID.png` and its variants; with three folders in the legacy scheme.
-    Artwork,
-    /// `24/07/UUID_upscaled.webp`.
-    Upscaled,
-    /// `avatar/24/07/UUID.png`.
-    Avatar,
-    /// `blog_image/24/07/UUID.png`.
-    BlogImage,
-    /// `mkpx/24/07/UUID.mkpx`: works with their layers, for their owners.
-    Layers,
-    /// `bdr/SQID/UUID.zip`: downloads that owners asked for.
-    BatchDownload,
-    /// Files that a copier or the application has not finished.
-    Temporary,
-    /// Everything else.
-    Other,
+/// The class of files that a copier or the application has not finished.
+const TEMPORARY: &str = "temporary";
+/// The class of what no kind fits.
+const OTHER: &str = "other";
+
+/// The kinds of files of one vault.
+pub struct Kinds<'a> {
+    kinds: &'a [FileKind],
+    patterns: RegexSet,
 }
 
-impl Class {
+impl Kinds<'_> {
+    /// Those that the site names for an environment; without any, every file counts.
+    pub fn of(site: Option<&Site>, environment: EnvironmentName) -> Result<Kinds<'_>> {
+        let vault = site.and_then(|site| site.environment(environment).vault.as_ref());
+        Kinds::new(vault.map_or(&[], |vault| &vault.files))
+    }
+
+    fn new(kinds: &[FileKind]) -> Result<Kinds<'_>> {
+        let whole = kinds.iter().map(|kind| format!("^(?:{})$", kind.pattern));
+        let patterns = RegexSet::new(whole).map_err(|error| {
+            Failure::input(format!("cannot use the patterns of vault.files: {error}"))
+        })?;
+        Ok(Kinds { kinds, patterns })
+    }
+
     /// The class of a path below the vault's root.
-    pub fn of(path: &str) -> Class {
-        let parts: Vec<&str> = path.split('/').collect();
-        let Some((name, folders)) = parts.split_last() else {
-            return Class::Other;
-        };
-        if temporary::is_ours(name) || name.ends_with(".reshard-tmp") {
-            return Class::Temporary;
+    pub fn class(&self, path: &str) -> &str {
+        if is_ours(path) {
+            return TEMPORARY;
         }
-        match folders {
-            ["avatar", shard @ ..] if is_shard(shard) => pick(
-                is_image(name, &["png", "gif", "webp", "jpg"]),
-                Class::Avatar,
-            ),
-            ["blog_image", shard @ ..] if is_shard(shard) => pick(
-                is_image(
-                    name,
-                    &["png", "gif", "webp", "jpg", "jpeg", "bmp", "avif", "svg"],
-                ),
-                Class::BlogImage,
-            ),
-            ["mkpx", shard @ ..] if is_shard(shard) => {
-                pick(is_image(name, &["mkpx"]), Class::Layers)
-            }
-            ["bdr", _sqid] => pick(is_image(name, &["zip"]), Class::BatchDownload),
-            shard if is_shard(shard) => match name.strip_suffix("_upscaled.webp") {
-                Some(key) => pick(is_uuid(key), Class::Upscaled),
-                None => pick(
-                    is_image(name, &["png", "gif", "webp", "bmp"]),
-                    Class::Artwork,
-                ),
-            },
-            _ => Class::Other,
+        match self.kind(path) {
+            Some(kind) => &kind.class,
+            None if self.kinds.is_empty() && !is_hidden(path) => "file",
+            None => OTHER,
         }
     }
 
     /// True for what a manifest may name, and so may lack: `prune` touches nothing else.
-    pub fn is_sampled(self) -> bool {
-        matches!(
-            self,
-            Class::Artwork | Class::Upscaled | Class::Avatar | Class::BlogImage
-        )
+    pub fn is_sampled(&self, path: &str) -> bool {
+        match self.kind(path) {
+            Some(kind) => kind.sampled && !is_ours(path),
+            None => self.kinds.is_empty() && !is_hidden(path),
+        }
+    }
+
+    /// True for what is there although nobody has finished it.
+    pub fn is_temporary(&self, path: &str) -> bool {
+        self.class(path) == TEMPORARY
+    }
+
+    fn kind(&self, path: &str) -> Option<&FileKind> {
+        let first = self.patterns.matches(path).iter().next()?;
+        self.kinds.get(first)
     }
 }
 
-fn pick(fits: bool, class: Class) -> Class {
-    if fits { class } else { Class::Other }
+fn is_ours(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(temporary::is_ours)
 }
 
-/// Two folders of `00` to `3f` (current), or three of any two digits (legacy).
-fn is_shard(folders: &[&str]) -> bool {
-    folders.iter().all(|folder| is_shard_folder(folder))
-        && match folders.len() {
-            2 => folders.iter().all(|folder| *folder < "40"),
-            3 => true,
-            _ => false,
-        }
-}
-
-/// Two lower-case hexadecimal digits.
-pub fn is_shard_folder(name: &str) -> bool {
-    name.len() == 2 && name.bytes().all(is_hex)
-}
-
-fn is_image(name: &str, extensions: &[&str]) -> bool {
-    name.split_once('.')
-        .is_some_and(|(key, extension)| is_uuid(key) && extensions.contains(&extension))
-}
-
-/// Lower-case, with hyphens.
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => is_hex(byte),
-        })
-}
-
-fn is_hex(byte: u8) -> bool {
-    byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)
+/// True for what an application does not show: hidden names, and those of temporary files.
+fn is_hidden(path: &str) -> bool {
+    path.starts_with("lost+found/")
+        || path.ends_with(".tmp")
+        || path.split('/').any(|name| name.starts_with('.'))
 }
 
 #[cfg(test)]
@@ -119,37 +81,70 @@ mod tests {
     const UUID: &str = "a1b2c3d4-e5f6-7890-abcd-ef1234567890";
 
     #[track_caller]
-    fn check(path: &str, expected: Class) {
-        assert_eq!(Class::of(&path.replace("UUID", UUID)), expected, "{path}");
+    fn check(path: &str, class: &str, is_sampled: bool) {
+        let preset = include_str!("../../mkx-compose/presets/makapix.json");
+        let preset: serde_json::Value = serde_json::from_str(preset).unwrap();
+        let files = preset["environments"]["eb"]["vault"]["files"].clone();
+        let kinds: Vec<FileKind> = serde_json::from_value(files).unwrap();
+        let kinds = Kinds::new(&kinds).unwrap();
+        let path = path.replace("UUID", UUID);
+        assert_eq!(kinds.class(&path), class, "{path}");
+        assert_eq!(kinds.is_sampled(&path), is_sampled, "{path}");
     }
 
     #[test]
-    fn each_path_of_the_application_has_its_class() {
-        check("24/07/UUID.png", Class::Artwork);
-        check("a4/47/ee/UUID.bmp", Class::Artwork);
-        check("24/07/UUID_upscaled.webp", Class::Upscaled);
-        check("avatar/24/07/UUID.jpg", Class::Avatar);
-        check("avatar/a4/47/ee/UUID.gif", Class::Avatar);
-        check("blog_image/24/07/UUID.png", Class::BlogImage);
-        check("mkpx/24/07/UUID.mkpx", Class::Layers);
-        check("bdr/Ab3xYz/UUID.zip", Class::BatchDownload);
-        check("24/07/UUID.png.712.reshard-tmp", Class::Temporary);
-        check("24/07/.UUID.png.mkx-0123456789abcdef.tmp", Class::Temporary);
+    fn each_path_of_the_preset_has_its_class() {
+        check("24/07/UUID.png", "artwork", true);
+        check("a4/47/ee/UUID.bmp", "artwork", true);
+        check("24/07/UUID_upscaled.webp", "upscaled", true);
+        check("avatar/24/07/UUID.jpg", "avatar", true);
+        check("avatar/a4/47/ee/UUID.gif", "avatar", true);
+        check("blog_image/24/07/UUID.png", "blog_image", true);
+        check("mkpx/24/07/UUID.mkpx", "layers", false);
+        check("bdr/Ab3xYz/UUID.zip", "batch_download", false);
+        check("24/07/UUID.png.712.reshard-tmp", "temporary", false);
+        check(
+            "24/07/.UUID.png.mkx-0123456789abcdef.tmp",
+            "temporary",
+            false,
+        );
     }
 
     #[test]
     fn what_only_looks_like_one_is_left_alone() {
-        check("UUID.png", Class::Other);
-        check("24/UUID.png", Class::Other);
-        check("44/07/UUID.png", Class::Other);
-        check("A4/47/ee/UUID.png", Class::Other);
-        check("24/07/UUID.PNG", Class::Other);
-        check("24/07/UUID.txt", Class::Other);
-        check("24/07/UUID.png.bak", Class::Other);
-        check("24/07/UUID_upscaled.png", Class::Other);
-        check("24/07/README.png", Class::Other);
-        check("avatar/UUID.png", Class::Other);
-        check("other/24/07/UUID.png", Class::Other);
-        check("lost+found/#1234", Class::Other);
+        for path in [
+            "UUID.png",
+            "24/UUID.png",
+            "44/07/UUID.png",
+            "A4/47/ee/UUID.png",
+            "24/07/UUID.PNG",
+            "24/07/UUID.txt",
+            "24/07/UUID.png.bak",
+            "24/07/UUID_upscaled.png",
+            "24/07/README.png",
+            "avatar/UUID.png",
+            "other/24/07/UUID.png",
+            "lost+found/#1234",
+        ] {
+            check(path, OTHER, false);
+        }
+    }
+
+    #[test]
+    fn without_kinds_every_file_counts_that_is_not_hidden_or_temporary() {
+        let kinds = Kinds::new(&[]).unwrap();
+        for path in ["a.jpg", "2024/05/a b.pdf", "mkpx/x"] {
+            assert!(kinds.is_sampled(path), "{path}");
+            assert_eq!(kinds.class(path), "file");
+        }
+        for path in [
+            ".a",
+            "a/.b/c",
+            "a.tmp",
+            "lost+found/#1",
+            ".a.png.mkx-0123456789abcdef.tmp",
+        ] {
+            assert!(!kinds.is_sampled(path), "{path}");
+        }
     }
 }

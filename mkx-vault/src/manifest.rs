@@ -410,8 +410,8 @@ mod tests {
     #[test]
     fn a_line_that_is_not_right_is_named() {
         check_failure(
-            "{\"record\":\"mkx.site/1\"}\n",
-            "cannot read line 1 of stdin: it is mkx.site/1, expected mkx.vault.file/1 or mkx.vault.manifest/1",
+            "{\"record\":\"mkx.site/2\"}\n",
+            "cannot read line 1 of stdin: it is mkx.site/2, expected mkx.vault.file/1 or mkx.vault.manifest/1",
         );
         check_failure(
             "{\"path\":\"a\"}\n",

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::{interrupt, output};
-use mkx_contract::{Answer, Failure, Record, Result};
+use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result};
 use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::asset::{Class, is_shard_folder};
+use crate::asset::Kinds;
 use crate::fault::first;
 use crate::manifest::Manifest;
 use crate::temporary;
@@ -47,7 +47,7 @@ pub struct Pruning {
     pub dry_run: bool,
     /// EB's vault.
     pub to: String,
-    /// Artwork, previews, avatars and blog images that were there.
+    /// Files that a manifest could name.
     pub recognised: u64,
     /// Those that the manifest names.
     pub kept: u64,
@@ -59,7 +59,7 @@ pub struct Pruning {
     pub paths: Vec<String>,
     /// Everything else, which was left alone.
     pub unrecognised: u64,
-    /// Shard folders that had become empty, removed.
+    /// Folders that had become empty, removed.
     pub folders_removed: u64,
     /// Unfinished files of a run that died, removed.
     pub leftovers_removed: u64,
@@ -77,22 +77,23 @@ pub fn prune(common: &Common, arguments: &Arguments) -> Result<Answer> {
         return Err(Failure::input(message));
     }
     let vaults = Vaults::open(site.as_ref(), &arguments.directories)?;
+    let kinds = Kinds::of(site.as_ref(), EnvironmentName::Eb)?;
     let pruning = if arguments.dry_run {
         vaults.check_writable()?;
-        let found = look(&vaults.target, &manifest)?;
+        let found = look(&vaults.target, &manifest, &kinds)?;
         check_share(&found, arguments.force)?;
         found
     } else {
-        change(&vaults, &manifest, arguments.force)?
+        change(&vaults, &manifest, &kinds, arguments.force)?
     };
     output::stdout().document(&pruning)?;
     Ok(Answer::Yes)
 }
 
-fn change(vaults: &Vaults, manifest: &Manifest, force: bool) -> Result<Pruning> {
+fn change(vaults: &Vaults, manifest: &Manifest, kinds: &Kinds<'_>, force: bool) -> Result<Pruning> {
     let detail = json!({ "to": vaults.target.path, "files": manifest.len() });
     let (pruning, result) = vaults.step("mkx-vault prune", detail, || {
-        let mut pruning = look(&vaults.target, manifest)?;
+        let mut pruning = look(&vaults.target, manifest, kinds)?;
         check_share(&pruning, force)?;
         pruning.dry_run = false;
         let result = remove_all(vaults, &mut pruning);
@@ -104,17 +105,16 @@ fn change(vaults: &Vaults, manifest: &Manifest, force: bool) -> Result<Pruning> 
 }
 
 /// Looks at everything and removes nothing.
-fn look(target: &Root, manifest: &Manifest) -> Result<Pruning> {
+fn look(target: &Root, manifest: &Manifest, kinds: &Kinds<'_>) -> Result<Pruning> {
     let mut found = Pruning {
         dry_run: true,
         to: target.path.display().to_string(),
         ..Pruning::default()
     };
     tree::walk(target, &mut |folder, item| {
-        let class = Class::of(item.path);
         match item.kind {
             FileType::Directory => {}
-            FileType::RegularFile if class.is_sampled() => {
+            FileType::RegularFile if kinds.is_sampled(item.path) => {
                 found.recognised += 1;
                 if manifest.names(item.path) {
                     found.kept += 1;
@@ -179,17 +179,16 @@ fn remove(target: &Root, path: &str) -> Result<bool> {
     }
 }
 
-/// Removes the shard folders above a removed file, as far as they are empty.
+/// Removes the folders above a removed file, as far as they are empty.
 fn remove_empty_folders(target: &Root, path: &str) -> u64 {
     let mut removed = 0;
     let mut rest = path;
     while let Some((folder, _)) = rest.rsplit_once('/') {
         let (parent, name) = folder.rsplit_once('/').unwrap_or(("", folder));
-        let gone = is_shard_folder(name)
-            && target
-                .folder(parent)
-                .and_then(|parent| rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR))
-                .is_ok();
+        let gone = target
+            .folder(parent)
+            .and_then(|parent| rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR))
+            .is_ok();
         if !gone {
             break;
         }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use mkx_contract::record::finding::Accepted;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::output;
 use mkx_contract::tool::progress::Bars;
@@ -19,7 +18,7 @@ use crate::survey::{Survey, check_space, free_space, survey};
 use crate::unfinished::Unfinished;
 use crate::vaults::{Directories, Vaults, accepted};
 
-const MIN_FREE_BYTES: &str = "524288000";
+const MIN_FREE_BYTES: u64 = 524_288_000;
 const MOST_JOBS: i64 = 64;
 
 /// What `plan` and `sync` take.
@@ -44,9 +43,10 @@ pub struct Arguments {
     #[arg(long)]
     keep_going: bool,
 
-    /// What must stay free in EB's vault
-    #[arg(long, value_name = "BYTES", default_value = MIN_FREE_BYTES, env = "MAKAPIX_VAULT_MIN_FREE_BYTES")]
-    min_free: u64,
+    /// What must stay free in EB's vault [default: environments.eb.vault.min_free_bytes of the
+    /// site, else 524288000]
+    #[arg(long, value_name = "BYTES")]
+    min_free: Option<u64>,
 }
 
 /// `mkx-vault plan`.
@@ -55,7 +55,8 @@ pub fn plan(common: &Common, arguments: &Arguments) -> Result<Answer> {
     let vaults = Vaults::open(site.as_ref(), &arguments.directories)?;
     vaults.check_writable()?;
     let (survey, faults) = arguments.look(&vaults, &manifest)?;
-    let space = check_space(&vaults.target, &survey, arguments.min_free);
+    let min_free_bytes = arguments.min_free_bytes(site.as_ref());
+    let space = check_space(&vaults.target, &survey, min_free_bytes);
     let plan = Plan {
         from: vaults.source.path.display().to_string(),
         to: vaults.target.path.display().to_string(),
@@ -65,7 +66,7 @@ pub fn plan(common: &Common, arguments: &Arguments) -> Result<Answer> {
         unchanged: survey.unchanged,
         absent: survey.absent,
         free_bytes: Some(free_space(&vaults.target)?.bytes),
-        min_free_bytes: arguments.min_free,
+        min_free_bytes,
         fits: survey.lacking.is_empty() || space.is_ok(),
         findings: faults.findings(&vaults.source, accepted(site.as_ref())),
         faults,
@@ -87,7 +88,7 @@ pub fn sync(common: &Common, arguments: &Arguments) -> Result<Answer> {
         "files": manifest.len(),
     });
     let (report, result) = vaults.step("mkx-vault sync", detail, || {
-        let (report, result) = arguments.run(accepted(site.as_ref()), &vaults, &manifest)?;
+        let (report, result) = arguments.run(site.as_ref(), &vaults, &manifest)?;
         let detail = json!({
             "copied": report.copied,
             "unchanged": report.unchanged,
@@ -122,6 +123,13 @@ impl Arguments {
         Ok(read)
     }
 
+    fn min_free_bytes(&self, site: Option<&Site>) -> u64 {
+        let vault = site.and_then(|site| site.environments.eb.vault.as_ref());
+        self.min_free
+            .or_else(|| vault?.min_free_bytes)
+            .unwrap_or(MIN_FREE_BYTES)
+    }
+
     /// Looks at every file, and puts the manifest's own refusals with what was found.
     fn look(&self, vaults: &Vaults, manifest: &Manifest) -> Result<(Survey, Faults)> {
         let mut survey = survey(vaults, manifest, usize::from(self.jobs), self.checksum)?;
@@ -136,7 +144,7 @@ impl Arguments {
 
     fn run(
         &self,
-        accepted: &[Accepted],
+        site: Option<&Site>,
         vaults: &Vaults,
         manifest: &Manifest,
     ) -> Result<(Report, Result<()>)> {
@@ -147,7 +155,7 @@ impl Arguments {
         let (tally, result) = if survey.lacking.is_empty() {
             (Tally::default(), Ok(()))
         } else {
-            check_space(&vaults.target, &survey, self.min_free)?;
+            check_space(&vaults.target, &survey, self.min_free_bytes(site))?;
             unfinished.set()?;
             let (tally, result) = self.copy(vaults, manifest, &survey);
             // What could not even be removed is left to the next run.
@@ -156,7 +164,7 @@ impl Arguments {
         };
         faults.absorb(tally.faults);
         faults.sort();
-        let findings = faults.findings(&vaults.source, accepted);
+        let findings = faults.findings(&vaults.source, accepted(site));
         let duration = since.elapsed();
         let looked_at = tally.copied + survey.unchanged;
         let report = Report {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::output;
-use mkx_contract::{Answer, Record, Result};
+use mkx_contract::{Answer, EnvironmentName, Record, Result};
 use rustix::fs::FileType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::asset::Class;
+use crate::asset::Kinds;
 use crate::survey::free_space;
 use crate::tree::{self, Root};
 use crate::vaults::Directories;
@@ -43,7 +43,7 @@ pub struct Vault {
     /// Everything in it.
     pub total: Amount,
     /// The same by kind; a kind that does not occur is left out.
-    pub classes: BTreeMap<Class, Amount>,
+    pub classes: BTreeMap<String, Amount>,
     /// What is free in its file system.
     pub free_bytes: u64,
     /// The size of its file system.
@@ -75,21 +75,22 @@ pub fn usage(common: &Common, arguments: &Arguments) -> Result<Answer> {
     let site = arguments.directories.site(common)?;
     let (ea, eb) = arguments.directories.open_to_read(site.as_ref())?;
     let usage = Usage {
-        ea: measure(&ea)?,
-        eb: measure(&eb)?,
+        ea: measure(&ea, &Kinds::of(site.as_ref(), EnvironmentName::Ea)?)?,
+        eb: measure(&eb, &Kinds::of(site.as_ref(), EnvironmentName::Eb)?)?,
     };
     output::stdout().document(&usage)?;
     Ok(Answer::Yes)
 }
 
-fn measure(root: &Root) -> Result<Vault> {
+fn measure(root: &Root, kinds: &Kinds<'_>) -> Result<Vault> {
     let mut total = Amount::default();
-    let mut classes: BTreeMap<Class, Amount> = BTreeMap::new();
+    let mut classes: BTreeMap<String, Amount> = BTreeMap::new();
     tree::walk(root, &mut |folder, item| {
         if item.kind != FileType::Directory {
             let stat = tree::stat(folder, item.name)?;
             total.add(&stat);
-            classes.entry(Class::of(item.path)).or_default().add(&stat);
+            let class = kinds.class(item.path).to_owned();
+            classes.entry(class).or_default().add(&stat);
         }
         Ok(())
     })?;

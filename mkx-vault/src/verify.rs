@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::asset::Class;
+use crate::asset::Kinds;
 use crate::content;
 use crate::fault::{Problem, Rule, causes, first, paths, stop};
 use crate::manifest::{Manifest, Wanted};
@@ -36,7 +36,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
 
-    /// Let EB have artwork, avatars and blog images that the manifest does not name
+    /// Let EB have files that the manifest could name and does not
     #[arg(long)]
     allow_extra: bool,
 
@@ -86,7 +86,8 @@ pub fn verify(common: &Common, arguments: &Arguments) -> Result<Answer> {
         Manifest::read_with_site(common, &arguments.directories, &arguments.manifest)?;
     let vaults = Vaults::open(site.as_ref(), &arguments.directories)?;
     let mut found = compare(&vaults, &manifest, usize::from(arguments.jobs))?;
-    found.extra = extra(&vaults.target, &manifest)?;
+    let kinds = Kinds::of(site.as_ref(), EnvironmentName::Eb)?;
+    found.extra = extra(&vaults.target, &manifest, &kinds)?;
     found.refused.extend(manifest.refused.iter().cloned());
     let causes = found.findings(&vaults.target, arguments.allow_extra);
     found.findings = Findings::gather(causes, accepted(site.as_ref()), &APPLIED);
@@ -242,12 +243,11 @@ fn look_up<'a>(
 }
 
 /// What the manifest does not name although it could.
-fn extra(target: &Root, manifest: &Manifest) -> Result<Vec<String>> {
+fn extra(target: &Root, manifest: &Manifest, kinds: &Kinds<'_>) -> Result<Vec<String>> {
     let mut extra = Vec::new();
     tree::walk(target, &mut |_, item| {
-        let class = Class::of(item.path);
-        let could_be_named = class.is_sampled() || class == Class::Temporary;
-        if item.kind != FileType::Directory && could_be_named && !manifest.names(item.path) {
+        let is_meant = || kinds.is_sampled(item.path) || kinds.is_temporary(item.path);
+        if item.kind != FileType::Directory && is_meant() && !manifest.names(item.path) {
             extra.push(item.path.to_owned());
         }
         Ok(())

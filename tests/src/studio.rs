@@ -92,7 +92,7 @@ impl Studio {
     }
 
     fn document(&self) -> Value {
-        let environment = |name: &str, role: &str, server: &PostgresServer, port: u16| {
+        let environment = |name: &str, role: &str, server: &PostgresServer| {
             json!({
                 "role": role, "project": format!("studio-{name}"), "directory": name,
                 "compose_files": ["docker-compose.yml"], "env_files": [".env"], "branch": name,
@@ -102,25 +102,16 @@ impl Studio {
                     "path": self.folder.path().join(format!("vault-{name}")),
                     "domain": format!("vault.{name}.test")
                 },
-                "mqtt": {
-                    "host": format!("studio-{name}-mqtt"), "public_host": format!("{name}.test"),
-                    "port": port, "plain_port": port + 1, "certificate_directory": "certs"
-                },
-                "oauth": {
-                    "client_id_variable": "ID", "client_secret_variable": "SECRET",
-                    "callback_variable": "CALLBACK", "login_path": "/login",
-                    "callback": format!("https://{name}.test/callback")
-                },
                 "health_url": format!("https://{name}.test/health")
             })
         };
         json!({
-            "record": "mkx.site/1", "name": "studio", "state_directory": "state",
+            "record": "mkx.site/2", "name": "studio", "state_directory": "state",
             "host": { "cpus": 2, "memory_bytes": 4_294_967_296_u64 },
             "shared": { "network": "studio_net" },
             "environments": {
-                "ea": environment("ea", "production", &self.ea, 8883),
-                "eb": environment("eb", "development", &self.eb, 9883)
+                "ea": environment("ea", "production", &self.ea),
+                "eb": environment("eb", "development", &self.eb)
             },
             "sample": { "policy": "policy.json" }
         })

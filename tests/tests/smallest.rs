@@ -16,7 +16,7 @@ fn smallest() -> tempfile::TempDir {
         std::fs::write(checkout.join("compose.yml"), compose_file()).unwrap();
     }
     let site = json!({
-        "record": "mkx.site/1",
+        "record": "mkx.site/2",
         "name": "small",
         "shared": { "network": "edge" },
         "environments": {
@@ -64,7 +64,8 @@ fn the_smallest_site_document_serves_the_tools_that_need_no_more() {
         "{}",
         audit.stdout
     );
-    run(folder.path(), "mkx-caddy", &["render"]).expect_code(0);
+    let edge = run(folder.path(), "mkx-caddy", &["render"]).expect_code(0);
+    assert!(!edge.stdout.contains("small.example"), "{}", edge.stdout);
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod vault;
 pub use site::{NOINDEX, security_headers};
 pub use vault::{IMMUTABLE, vault_headers};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use mkx_contract::record::site::{Access, Certificates, Environment, Name};
@@ -44,7 +44,7 @@ pub struct Block {
     pub environment: Name,
     /// Whose labels carry it.
     pub carrier: Carrier,
-    /// `makapix.club`, `http://vault.makapix.club`, …
+    /// `example.org`, `http://vault.example.org`, …
     pub addresses: Vec<String>,
     /// What it does.
     pub body: Vec<Directive>,
@@ -159,12 +159,15 @@ fn extra(site: &Site) -> Result<Option<String>> {
 }
 
 impl Context<'_> {
-    /// `log` into a file of the edge's log folder, rotated.
-    fn log(&self, given: Option<&PathBuf>, stem: &str, name: Name) -> Directive {
-        let file = given.cloned().unwrap_or_else(|| {
-            let suffix = if name == Name::Ea { "" } else { "-dev" };
-            format!("{stem}{suffix}.log").into()
-        });
+    /// `log` into a file of the edge's log folder, rotated, in front of what a block does.
+    fn logged(&self, file: Option<&PathBuf>, body: Vec<Directive>) -> Vec<Directive> {
+        file.map(|file| self.log(file))
+            .into_iter()
+            .chain(body)
+            .collect()
+    }
+
+    fn log(&self, file: &Path) -> Directive {
         let path = self.site.shared.edge.log_directory.join(file);
         Directive::block(
             ["log"],

@@ -1,7 +1,7 @@
 //! An environment's site: the API under its prefix, the pages, Basic Auth where the site asks
 //! for it, and the hosts that only redirect.
 
-use mkx_contract::record::site::{Access, Environment, Name};
+use mkx_contract::record::site::{Access, Environment, Name, Web};
 
 use super::directive::Directive;
 use super::users::Users;
@@ -51,16 +51,18 @@ pub(super) fn blocks(
         environment: name,
         carrier: Carrier::Web,
         addresses,
-        body,
+        body: context.logged(environment.web.access_log.as_ref(), body),
     };
-    let log = || context.log(environment.web.access_log.as_ref(), "access", name);
+    if environment.web.web_upstreams.is_empty() {
+        return Vec::new();
+    }
     let route = Directive::block(["route"], route(context, name, environment, users));
-    let mut blocks = vec![block(vec![environment.domain.clone()], vec![log(), route])];
+    let mut blocks = vec![block(vec![environment.domain.clone()], vec![route])];
     if !environment.web.redirect_from.is_empty() {
         let to = format!("https://{}{{uri}}", environment.domain);
         blocks.push(block(
             environment.web.redirect_from.clone(),
-            vec![log(), Directive::line(["redir", &to, "permanent"])],
+            vec![Directive::line(["redir", &to, "permanent"])],
         ));
     }
     if name == Name::Eb {
@@ -73,7 +75,7 @@ pub(super) fn blocks(
         hosts.extend(environment.web.redirect_from.iter().cloned());
         blocks.push(block(
             hosts.iter().map(|host| format!("http://{host}")).collect(),
-            vec![log(), Directive::block(["route"], redirect)],
+            vec![Directive::block(["route"], redirect)],
         ));
     }
     blocks
@@ -92,26 +94,28 @@ fn route(
     if let Some(users) = users {
         route.extend(basic_auth(context, environment, users));
     }
-    let prefix = environment.web.api_prefix.trim_end_matches('/');
+    let web = &environment.web;
+    route.extend(web.api_prefix().map(|prefix| api(context, web, prefix)));
     route.push(Directive::block(
+        ["handle"],
+        vec![proxy(context, &web.web_upstreams)],
+    ));
+    route
+}
+
+fn api(context: &Context, web: &Web, prefix: &str) -> Directive {
+    let limit = web.body_limit_bytes.to_string();
+    Directive::block(
         ["handle", &format!("{prefix}/*")],
         vec![
             Directive::line(["uri", "strip_prefix", prefix]),
             Directive::block(
                 ["request_body"],
-                vec![Directive::line([
-                    "max_size",
-                    &environment.web.body_limit_bytes.to_string(),
-                ])],
+                vec![Directive::line(["max_size", &limit])],
             ),
-            proxy(context, &environment.api_upstreams()),
+            proxy(context, &web.api_upstreams),
         ],
-    ));
-    route.push(Directive::block(
-        ["handle"],
-        vec![proxy(context, &environment.web_upstreams())],
-    ));
-    route
+    )
 }
 
 fn basic_auth(context: &Context, environment: &Environment, users: &Users) -> Vec<Directive> {

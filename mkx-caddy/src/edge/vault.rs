@@ -1,7 +1,9 @@
 //! An environment's vault host: files over https and plain http, the URLs of the former layout,
 //! and what is never served.
 
-use mkx_contract::record::site::{Name, Vault};
+use std::collections::BTreeMap;
+
+use mkx_contract::record::site::{Name, Rewrite, Vault};
 
 use super::directive::Directive;
 use super::{Block, Carrier, Context, headers, robots};
@@ -24,10 +26,6 @@ pub fn vault_headers() -> Vec<(String, String)> {
     .to_vec()
 }
 
-/// `/[avatar/]hh/hh/hh/NAME`: three folders, named by a digest's first bytes.
-const LEGACY_PATH: &str =
-    "^/(avatar/)?([0-9a-f])([0-9a-f])/([0-9a-f])([0-9a-f])/[0-9a-f]{2}/([0-9A-Za-z._-]+)$";
-
 pub(super) fn block(context: &Context, name: Name, vault: &Vault, outside: &[String]) -> Block {
     let mut route: Vec<Directive> = headers(&vault_headers()).into();
     if name == Name::Eb {
@@ -39,8 +37,8 @@ pub(super) fn block(context: &Context, name: Name, vault: &Vault, outside: &[Str
         "*",
         &vault.edge_path().display().to_string(),
     ]));
-    if vault.legacy_paths {
-        route.extend(legacy());
+    if let Some(legacy) = &vault.legacy_paths {
+        route.extend(self::legacy(&legacy.rewrite));
     }
     route.extend([
         Directive::block(
@@ -59,10 +57,10 @@ pub(super) fn block(context: &Context, name: Name, vault: &Vault, outside: &[Str
         environment: name,
         carrier: Carrier::Vault,
         addresses: vec![vault.domain.clone(), format!("http://{}", vault.domain)],
-        body: vec![
-            context.log(vault.access_log.as_ref(), "vault-access", name),
-            Directive::block(["route"], route),
-        ],
+        body: context.logged(
+            vault.access_log.as_ref(),
+            vec![Directive::block(["route"], route)],
+        ),
     }
 }
 
@@ -78,31 +76,46 @@ fn restricted(patterns: &[String], outside: &[String]) -> Vec<Directive> {
     ]
 }
 
-/// A file that is gone from its former place lies in the folders whose names keep the low two
-/// bits of the leading digits.
-fn legacy() -> Vec<Directive> {
-    let low_bits = |source: &str, destination: &str| {
-        let classes = ["~[048c] 0", "~[159d] 1", "~[26ae] 2", "~[37bf] 3"];
-        let lines = classes.map(|class| {
-            let words = class.split(' ').map(str::to_owned).collect();
-            Directive::new(words, Vec::new())
-        });
-        Directive::block(["map", source, destination], lines.into())
-    };
-    vec![
-        low_bits("{re.legacy.2}", "{legacy_first}"),
-        low_bits("{re.legacy.4}", "{legacy_second}"),
+/// What has no file at the path that was asked for is looked for at the one that it is now.
+fn legacy(rewrite: &Rewrite) -> Vec<Directive> {
+    let mut to = rewrite.to.clone();
+    let mut directives = Vec::new();
+    for (group, pair) in &rewrite.translate {
+        to = to.replace(&format!("{{{group}}}"), &format!("{{legacy_{group}}}"));
+        directives.push(translation(group, pair));
+    }
+    // What was translated bears a name, what is taken as it is still a number.
+    for group in '1'..='9' {
+        to = to.replace(&format!("{{{group}}}"), &format!("{{re.legacy.{group}}}"));
+    }
+    directives.extend([
         Directive::block(
             ["@legacy"],
             vec![
-                Directive::line(["path_regexp", "legacy", LEGACY_PATH]),
+                Directive::line(["path_regexp", "legacy", &format!("^{}$", rewrite.path)]),
                 Directive::line(["not", "file"]),
             ],
         ),
-        Directive::line([
-            "rewrite",
-            "@legacy",
-            "/{re.legacy.1}{legacy_first}{re.legacy.3}/{legacy_second}{re.legacy.5}/{re.legacy.6}",
-        ]),
-    ]
+        Directive::line(["rewrite", "@legacy", &to]),
+    ]);
+    directives
+}
+
+/// `map` of a group's character to the one that stands in its place.
+fn translation(group: &str, [from, to]: &[String; 2]) -> Directive {
+    let mut classes: BTreeMap<char, String> = BTreeMap::new();
+    for (from, to) in from.chars().zip(to.chars()) {
+        classes.entry(to).or_default().push(from);
+    }
+    let lines = classes
+        .iter()
+        .map(|(to, from)| Directive::line([&format!("~[{from}]"), &to.to_string()]));
+    Directive::block(
+        [
+            "map",
+            &format!("{{re.legacy.{group}}}"),
+            &format!("{{legacy_{group}}}"),
+        ],
+        lines.collect(),
+    )
 }

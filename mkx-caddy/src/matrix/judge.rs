@@ -215,8 +215,8 @@ fn upstream(site: &Site, row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
         None => {}
         Some(service) => {
             let expected = match service {
-                Service::Api => own.api_upstreams(),
-                Service::Web => own.web_upstreams(),
+                Service::Api => &own.web.api_upstreams,
+                Service::Web => &own.web.web_upstreams,
             };
             if upstreams.is_empty() {
                 wrong.push(format!(
@@ -228,8 +228,8 @@ fn upstream(site: &Site, row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
                 .iter()
                 .filter(|upstream| !expected.contains(upstream))
             {
-                let of_other = other.api_upstreams().contains(upstream)
-                    || other.web_upstreams().contains(upstream)
+                let of_other = other.web.api_upstreams.contains(upstream)
+                    || other.web.web_upstreams.contains(upstream)
                     || upstream.starts_with(&format!("{}-", other.project));
                 wrong.push(if of_other {
                     format!("it goes to {upstream}, which is {}'s", other.project)

@@ -27,6 +27,14 @@ const PAGES: &[&str] = &[
 
 pub(super) fn rows(matrix: &mut Matrix, site: &Site, name: Name, patterns: &[String]) {
     let environment = site.environment(name);
+    if environment.web.web_upstreams.is_empty() {
+        let field = format!("environments.{name}.web.web_upstreams");
+        matrix.left_out.push(format!(
+            "{}: the site document has no {field}",
+            environment.domain
+        ));
+        return;
+    }
     let domain = environment.domain.as_str();
     let https = |path: &str| Request::get("https", domain, path);
     let fields = security_headers(name, environment);
@@ -94,7 +102,9 @@ fn api_rows(
 ) {
     let domain = environment.domain.as_str();
     let https = |path: &str| Request::get("https", domain, path);
-    let prefix = environment.web.api_prefix.trim_end_matches('/');
+    let Some(prefix) = environment.web.api_prefix() else {
+        return;
+    };
     for path in ["/", "/v1/config?x=1"] {
         let request = https(&format!("{prefix}{path}"));
         matrix.add(Rule::OwnEnvironment, name, request, from(Service::Api));
@@ -129,7 +139,7 @@ fn credentials_rows(
 ) {
     let domain = environment.domain.as_str();
     let https = |path: &str| Request::get("https", domain, path);
-    let prefix = environment.web.api_prefix.trim_end_matches('/');
+    let prefix = environment.web.api_prefix().unwrap_or_default();
     let is_public = |path: &str| {
         let path = path.split('?').next().unwrap_or_default();
         path.eq_ignore_ascii_case("/robots.txt")

@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use mkx_contract::record::site::{Name, Vault};
+use mkx_contract::record::site::{Name, Rewrite, Vault};
 use mkx_contract::{Result, Site};
+use regex::Regex;
 use walkdir::WalkDir;
 
 use super::{Expected, Matrix, Status};
@@ -21,8 +22,8 @@ const LOOKED_AT: usize = 20_000;
 struct Examples {
     /// Served: the path below the root.
     served: Option<String>,
-    /// Served, in two folders whose names are digits up to 3f.
-    sharded: Option<String>,
+    /// Served, and the path that it may have had in a former layout.
+    former: Option<(String, String)>,
     /// Not in the other vault.
     own: Option<String>,
     /// One for each pattern that is not served.
@@ -63,7 +64,7 @@ pub(super) fn rows(matrix: &mut Matrix, site: &Site, name: Name) -> Result<()> {
             ask("/mkx-probe/none.png"),
             missing,
         );
-        for (rule, file, path) in served(vault.legacy_paths, &examples) {
+        for (rule, file, path) in served(&examples) {
             let mut expected = Expected {
                 file: Some(vault.path.join(&file)),
                 ..Expected::status(Status::OneOf(vec![200])).headers(&fields)
@@ -98,27 +99,34 @@ pub(super) fn rows(matrix: &mut Matrix, site: &Site, name: Name) -> Result<()> {
 }
 
 /// Files, and the paths that they are asked for by.
-fn served(legacy_paths: bool, examples: &Examples) -> Vec<(Rule, String, String)> {
+fn served(examples: &Examples) -> Vec<(Rule, String, String)> {
     let mut served = Vec::new();
     for file in [&examples.served, &examples.own].into_iter().flatten() {
         served.push((Rule::VaultFile, file.clone(), format!("/{file}")));
     }
-    if let Some(file) = examples.sharded.as_ref().filter(|_| legacy_paths) {
-        served.push((Rule::VaultLegacy, file.clone(), legacy(file)));
+    if let Some((file, former)) = &examples.former {
+        served.push((Rule::VaultLegacy, file.clone(), former.clone()));
     }
     served
 }
 
-/// `24/07/NAME` as it was called before: other digits with the same low bits, and a third folder.
-fn legacy(file: &str) -> String {
-    let raised = |digits: &str| {
-        let (high, low) = digits.split_at(1);
-        let high = u8::from_str_radix(high, 16).unwrap_or_default();
-        format!("{:x}{low}", high + 12)
-    };
-    let (first, rest) = file.split_at(2);
-    let (second, name) = rest[1..].split_at(2);
-    format!("/{}/{}/00{name}", raised(first), raised(second))
+fn whole(rewrite: &Rewrite) -> Option<Regex> {
+    Regex::new(&format!("^(?:{})$", rewrite.path)).ok()
+}
+
+/// The path that the document makes of this one, where it makes any.
+fn rewritten(rewrite: &Rewrite, pattern: &Regex, path: &str) -> Option<String> {
+    let groups = pattern.captures(path)?;
+    let mut to = rewrite.to.clone();
+    for (index, group) in groups.iter().enumerate().skip(1) {
+        let mut part = group.map_or("", |group| group.as_str()).to_owned();
+        if let Some([from, to]) = rewrite.translate.get(&index.to_string()) {
+            let at = from.chars().position(|one| part == one.to_string())?;
+            part = to.chars().nth(at)?.into();
+        }
+        to = to.replace(&format!("{{{index}}}"), &part);
+    }
+    Some(to)
 }
 
 /// Restricted files that are there, by every spelling of their path; what is not there is asked
@@ -150,6 +158,12 @@ fn restricted(vault: &Vault, examples: &Examples) -> Vec<String> {
 
 fn examples(vault: &Vault, other: Option<&Path>) -> Examples {
     let mut examples = Examples::default();
+    let legacy = vault.legacy_paths.as_ref();
+    let example = legacy.and_then(|legacy| Some((&legacy.example, whole(&legacy.example)?)));
+    let former = |path: &str| {
+        let (rewrite, pattern) = example.as_ref()?;
+        rewritten(rewrite, pattern, path)
+    };
     let mut patterns: Vec<&String> = vault.restricted.iter().collect();
     let files = WalkDir::new(&vault.path)
         .sort_by_file_name()
@@ -173,8 +187,10 @@ fn examples(vault: &Vault, other: Option<&Path>) -> Examples {
         if entry.file_name().to_string_lossy().starts_with("index.") {
             continue;
         }
-        if examples.sharded.is_none() && is_sharded(&path) {
-            examples.sharded = Some(path.clone());
+        if examples.former.is_none()
+            && let Some(former) = former(&asked)
+        {
+            examples.former = Some((path.clone(), former));
         }
         let is_missing = |other: &Path| std::fs::symlink_metadata(other.join(&path)).is_err();
         if examples.own.is_none() && other.is_some_and(is_missing) {
@@ -194,27 +210,19 @@ fn below(root: &Path, path: &Path) -> Option<String> {
         .then(|| text.to_owned())
 }
 
-fn is_sharded(path: &str) -> bool {
-    let parts: Vec<&str> = path.split('/').collect();
-    let is_shard = |part: &str| {
-        part.len() == 2
-            && part.starts_with(['0', '1', '2', '3'])
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-    };
-    parts.len() == 3 && is_shard(parts[0]) && is_shard(parts[1])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_former_path_has_higher_digits_and_a_third_folder() {
-        assert_eq!(legacy("24/07/a.png"), "/e4/c7/00/a.png");
-        assert!(is_sharded("3f/05/a.png"));
-        assert!(!is_sharded("a4/47/a.png"));
-        assert!(!is_sharded("3f/05/1a/a.png"));
+    fn a_former_path_is_made_of_a_files_as_the_document_says() {
+        let rewrite = Rewrite {
+            path: "/([0-3])(.)/(.*)".into(),
+            to: "/{1}{2}/00/{3}".into(),
+            translate: [("1".into(), ["0123".into(), "cdef".into()])].into(),
+        };
+        let made = |path| rewritten(&rewrite, &whole(&rewrite).unwrap(), path);
+        assert_eq!(made("/24/a.png").as_deref(), Some("/e4/00/a.png"));
+        assert_eq!(made("/a4/a.png"), None);
     }
 }

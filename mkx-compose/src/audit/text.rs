@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use mkx_contract::record::finding::{Evidence, Finding, Rule as _};
+use mkx_contract::record::secret::is_secret_value;
 use mkx_contract::{Environment, EnvironmentName, Result, Site};
 
 use super::{Pair, Side, side};
@@ -146,7 +147,8 @@ fn literal_secrets(
             Some((key, value, item.line))
         });
         for (key, value, line) in mapped.chain(listed) {
-            if is_secret(key) && !value.is_empty() && !value.contains('$') {
+            let is_literal = !value.is_empty() && !value.contains('$');
+            if is_literal && (is_secret(key) || is_secret_value(value)) {
                 let what = format!("services.{service}.environment.{key}");
                 findings.push(
                     Rule::LiteralSecret

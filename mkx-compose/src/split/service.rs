@@ -220,7 +220,7 @@ fn domains_in(work: &mut Work<'_>, node: &Node, needs_quotes: bool, way: &[Strin
         .map(|(ea, eb)| ("VAULT_DOMAIN", &ea.domain, &eb.domain))
         .into_iter()
         .chain([("SITE_DOMAIN", &ea.domain, &eb.domain)])
-        .chain(brokers.map(|(ea, eb)| ("MQTT_PUBLIC_HOST", &ea.public_host, &eb.public_host)))
+        .chain(brokers.map(|(ea, eb)| ("BROKER_DOMAIN", &ea.public_host, &eb.public_host)))
         .collect();
     let mut others = vec![eb.domain.as_str()];
     others.extend(eb.vault.as_ref().map(|vault| vault.domain.as_str()));
@@ -268,13 +268,14 @@ fn player_port(work: &mut Work<'_>, node: &Node, way: &[String]) {
         return;
     };
     let digits = ea.port.to_string();
-    let names_port = way.last().is_some_and(|name| name.contains("PORT"));
-    if !names_port || node.scalar() != Some(digits.as_str()) {
-        return;
-    }
+    // The variable is called as the service calls it.
+    let name = match way.last() {
+        Some(name) if name.contains("PORT") && node.scalar() == Some(&digits) => name,
+        _ => return,
+    };
     let text = &work.document.text[node.start..node.end];
     let quoted = text.starts_with(['"', '\'']);
-    let changed = text.replacen(&digits, "${MQTT_PUBLIC_PORT}", 1);
+    let changed = text.replacen(&digits, &format!("${{{name}}}"), 1);
     let changed = if quoted {
         changed
     } else {
@@ -282,7 +283,7 @@ fn player_port(work: &mut Work<'_>, node: &Node, way: &[String]) {
     };
     work.edits.replace(node.start..node.end, changed);
     work.variables.insert(
-        "MQTT_PUBLIC_PORT".into(),
+        name.clone(),
         Variable {
             ea: digits,
             eb: eb.port.to_string(),

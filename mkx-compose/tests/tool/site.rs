@@ -135,24 +135,24 @@ fn a_document_that_is_not_json_or_not_a_site_says_where() {
     for (stdin, expected) in [
         ("", "cannot read stdin: it is empty"),
         (
-            "{\"record\": \"mkx.site/1\",\n \"name\": ",
+            "{\"record\": \"mkx.site/2\",\n \"name\": ",
             "stdin:2:9: EOF while parsing a value",
         ),
         (
-            "{\"record\": \"mkx.site/1\",,}",
+            "{\"record\": \"mkx.site/2\",,}",
             "stdin:1:25: key must be a string",
         ),
         (
             "{\n \"record\": \"mkx.policy/1\"}",
-            "stdin:2:2: record: it is \"mkx.policy/1\", expected \"mkx.site/1\"",
+            "stdin:2:2: record: it is \"mkx.policy/1\", expected \"mkx.site/2\"",
         ),
         (
             "{}",
-            "stdin:1:1: it has no field \"record\", expected \"mkx.site/1\"",
+            "stdin:1:1: it has no field \"record\", expected \"mkx.site/2\"",
         ),
         (
             "[]",
-            "stdin:1:1: it has no field \"record\", expected \"mkx.site/1\"",
+            "stdin:1:1: it has no field \"record\", expected \"mkx.site/2\"",
         ),
     ] {
         let output = Folder::new().run(&["site", "--site", "-"], stdin);
@@ -215,8 +215,36 @@ fn an_unknown_missing_or_ill_typed_member_is_named_with_its_place() {
     check(
         ("\"env_file\": \"DB", 0),
         "\"envfile\": \"DB",
-        ("\"password\"", 1),
+        ("\"password\"", 2),
         "environments.eb.database.password: it is another object, expected an object with \"env\" or an object with \"file\" or an object with \"env_file\" or null",
+    );
+}
+
+#[test]
+fn what_leads_to_the_application_is_said_whole() {
+    check(
+        ("\"makapix-dev-web:3000\"", 0),
+        "",
+        ("\"web_upstreams\"", 1),
+        "environments.eb.web.web_upstreams: it is missing: where the site listens",
+    );
+    check(
+        ("\"makapix-dev-api:8000\"", 0),
+        "",
+        ("\"api_upstreams\"", 1),
+        "environments.eb.web.api_upstreams: it is missing: where the API of web.api_prefix listens",
+    );
+    check(
+        ("\"pattern\": \"", 0),
+        "\"pattern\": \"(",
+        ("\"pattern\"", 0),
+        "environments.ea.vault.files.0.pattern: it is not a regular expression",
+    );
+    check(
+        ("\"cdef\"", 0),
+        "\"cde\"",
+        ("\"1\": [", 0),
+        "environments.ea.vault.legacy_paths.example.translate.1: both must have as many characters",
     );
 }
 
@@ -232,7 +260,7 @@ fn refusal(site: &str) -> Vec<String> {
 #[test]
 fn everything_that_is_wrong_is_told_at_once() {
     let site = r#"{
-  "record": "mkx.site/1",
+  "record": "mkx.site/2",
   "name": "Small",
   "shared": { "netwerk": "edge" },
   "environments": {
@@ -259,13 +287,27 @@ fn everything_that_is_wrong_is_told_at_once() {
             "stdin:8:80: environments.eb.compose_files.1: it is 1, expected a text in quotes",
             "stdin:8:84: environments.eb.domain: it must be a host name, without scheme or path",
             "stdin:9:7: environments.eb.mqtt.certificate_directory: it is missing",
+            "stdin:9:7: environments.eb.mqtt.config_directory: it is missing",
             "stdin:9:7: environments.eb.mqtt.host: it is missing",
             "stdin:9:7: environments.eb.mqtt.plain_port: it is missing",
             "stdin:9:7: environments.eb.mqtt.public_host: it is missing",
+            "stdin:9:7: environments.eb.mqtt.service: it is missing",
             &format!("stdin:9:17: environments.eb.mqtt.port: it is 0.5, expected {whole}"),
             "stdin:12:25: variables.A.rule: it is \"equals\", expected \"differ\" or \"equal\" or \"free\"",
         ]
     );
+}
+
+#[test]
+fn a_document_of_version_1_is_refused_with_what_to_add() {
+    let said = refusal(&preset().replace("mkx.site/2", "mkx.site/1"));
+    assert_eq!(
+        said[0],
+        "stdin:2:3: record: it is \"mkx.site/1\", expected \"mkx.site/2\""
+    );
+    assert!(said[1].contains("web.web_upstreams"), "{said:?}");
+    assert!(said[1].contains("mqtt.topics"), "{said:?}");
+    assert!(!refusal(&preset().replace("mkx.site/2", "mkx.policy/1"))[0].contains("web_upstreams"));
 }
 
 #[test]
@@ -347,7 +389,7 @@ fn what_both_environments_claim_is_an_error_at_the_second_claim() {
     case(
         "\"/mnt/vault-dev\"",
         "\"/mnt/vault-1\"",
-        ("\"path\"", 1),
+        ("\"path\"", 3),
         "vault.path",
         "/mnt/vault-1",
     );
@@ -445,13 +487,13 @@ fn a_directory_inside_the_other_environments_is_refused() {
     check(
         ("\"/mnt/vault-dev\"", 0),
         "\"/mnt/vault-1/dev\"",
-        ("\"path\"", 1),
+        ("\"path\"", 3),
         "environments.eb.vault.path: \"/mnt/vault-1/dev\" lies inside environments.ea.vault.path (\"/mnt/vault-1\"); each environment needs its own",
     );
     check(
         ("\"/mnt/vault-dev\"", 0),
         "\"/mnt\"",
-        ("\"path\"", 1),
+        ("\"path\"", 3),
         "environments.eb.vault.path: \"/mnt\" lies around environments.ea.vault.path (\"/mnt/vault-1\"); each environment needs its own",
     );
     check(
@@ -556,7 +598,7 @@ fn schema_describes_the_site_document() {
     let output = Folder::new().run(&["schema"], "");
     let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
-        schema["reads"]["mkx.site/1"]["properties"]["record"]["const"],
-        "mkx.site/1"
+        schema["reads"]["mkx.site/2"]["properties"]["record"]["const"],
+        "mkx.site/2"
     );
 }

@@ -31,11 +31,16 @@ const SECRET_WORDS: [&str; 11] = [
 /// to a secret (`MQTT_CA_KEY_FILE`) is none.
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    if name.ends_with("DATABASE_URL") || name == "DB_ADMIN_URL" {
+    if name.ends_with("DATABASE_URL") {
         return true;
     }
     let last = name.rsplit('_').next().unwrap_or_default();
     SECRET_WORDS.contains(&last) || last.ends_with("PASSWORD")
+}
+
+/// True for a URL with a password in it, whatever the variable is called.
+pub fn is_secret_value(value: &str) -> bool {
+    url::Url::parse(value).is_ok_and(|url| url.password().is_some())
 }
 
 /// A secret value. `Debug` and `Serialize` give `***`; there is no `Display` and no `Default`.
@@ -165,6 +170,13 @@ mod tests {
         ] {
             assert!(!is_secret_name(name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_url_with_a_password_is_secret() {
+        assert!(is_secret_value("amqp://user:word@queue:5672/"));
+        assert!(!is_secret_value("redis://cache:6379/1"));
+        assert!(!is_secret_value("a:b@c"));
     }
 
     #[test]

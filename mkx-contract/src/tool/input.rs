@@ -229,8 +229,8 @@ mod tests {
             "cannot use stdin: it has no field \"record\", expected mkx.test.file/1",
         );
         check_document(
-            "{\"record\":\"mkx.site/1\"}",
-            "cannot use stdin: it is mkx.site/1, expected mkx.test.file/1",
+            "{\"record\":\"mkx.site/2\"}",
+            "cannot use stdin: it is mkx.site/2, expected mkx.test.file/1",
         );
         check_document(
             "{\"record\":\"mkx.test.file/1\",\"path\":7}",

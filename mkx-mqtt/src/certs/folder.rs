@@ -62,7 +62,8 @@ impl Folder {
         });
         document["environments"][environment.to_string()]["mqtt"] = json!({
             "host": first, "public_host": first, "names": others, "port": self.port,
-            "plain_port": 1883, "certificate_directory": here,
+            "plain_port": 1883, "certificate_directory": here, "config_directory": here,
+            "service": {"user": "service", "password": {"env": "MKX_UNUSED"}},
         });
         read(&document.to_string(), "--directory and --name", &here)
     }

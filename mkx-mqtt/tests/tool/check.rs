@@ -51,7 +51,7 @@ fn set_mode(world: &World, file: &str, mode: u32) {
 }
 
 const CONF: &str = "eb/config/mosquitto.conf";
-const ACL: &str = "eb/config/acl";
+const ACL: &str = "eb/config/acls";
 
 #[test]
 fn faults_of_the_authority_are_found() {

@@ -117,7 +117,7 @@ fn assert_cell(report: &Value, identity: &str, action: &str, observed: &str) {
 }
 
 const CONF: &str = "eb/config/mosquitto.conf";
-const ACL: &str = "eb/config/acl";
+const ACL: &str = "eb/config/acls";
 
 #[test]
 fn an_acl_that_gives_every_device_everything_is_seen_in_every_act() {

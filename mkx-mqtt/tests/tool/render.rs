@@ -55,7 +55,7 @@ fn a_container_has_its_own_ports_and_paths() {
         "listener 1883 0.0.0.0\n",
         "listener 8883\n",
         "crlfile /certs/crl.pem\n",
-        "acl_file /mqtt-config/acl\n",
+        "acl_file /mqtt-config/acls\n",
     ] {
         assert!(conf.contains(line), "{conf}");
     }
@@ -105,7 +105,7 @@ fn files_of_production_are_written_only_where_that_is_confirmed() {
     world
         .run(&["render", "ea", "--output", "--confirm", DOMAIN])
         .succeeded();
-    assert_eq!(mode(&world.path("ea/config/acl")), 0o600);
+    assert_eq!(mode(&world.path("ea/config/acls")), 0o600);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_broker_that_could_read_its_acl_still_can() {
     let world = World::empty();
     let render = ["render", "ea", "--output", "--confirm", DOMAIN];
     world.run(&render).succeeded();
-    let acl = world.path("ea/config/acl");
+    let acl = world.path("ea/config/acls");
     for (before, after) in [
         (0o644, 0o644),
         (0o640, 0o640),

@@ -37,6 +37,9 @@ impl World {
             .tempdir()
             .unwrap();
         let ports = free_ports();
+        let preset = include_str!("../../../mkx-compose/presets/makapix.json");
+        let preset: Value = serde_json::from_str(preset).unwrap();
+        let preset = &preset["environments"]["eb"]["mqtt"];
         let environment = |name: &str, role: &str, ports: &[u16]| {
             let pid = directory.path().join(format!("{name}.pid"));
             json!({
@@ -49,6 +52,7 @@ impl World {
                     "host": format!("{name}-mqtt"), "public_host": format!("{name}.test"),
                     "port": ports[0], "plain_port": ports[1], "address": "127.0.0.1",
                     "certificate_directory": "certs", "config_directory": "config",
+                    "service": preset["service"], "topics": preset["topics"],
                     "user": std::env::var("USER").unwrap_or_else(|_| "root".into()),
                     "reload": ["sh", "-c", format!("kill -HUP $(cat {})", pid.display())],
                 },
@@ -61,7 +65,7 @@ impl World {
             })
         };
         let document = json!({
-            "record": "mkx.site/1", "name": "test", "state_directory": "state",
+            "record": "mkx.site/2", "name": "test", "state_directory": "state",
             "host": {"cpus": 2, "memory_bytes": 4_000_000_000_u64},
             "shared": {"network": "edge"},
             "environments": {

@@ -74,7 +74,7 @@ fn a_report_on_stdin_must_be_of_a_run_that_filled_this_database() {
     refused(&studio, "", "it is empty");
     refused(
         &studio,
-        "{\"record\":\"mkx.site/1\"}",
+        "{\"record\":\"mkx.site/2\"}",
         "expected mkx.sample.report/2",
     );
     let with = |key: &str, value: Value| {

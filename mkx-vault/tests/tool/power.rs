@@ -17,7 +17,6 @@ fn contents_are_flushed_before_their_names_and_names_at_the_end() {
         .args([TOOL, "sync"])
         .current_dir(world.path(""))
         .env_remove("MKX_SITE")
-        .env("MAKAPIX_VAULT_MIN_FREE_BYTES", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

@@ -110,7 +110,6 @@ impl World {
         command
             .current_dir(self.directory.path())
             .env_remove("MKX_SITE")
-            .env("MAKAPIX_VAULT_MIN_FREE_BYTES", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -223,27 +222,26 @@ fn digest(content: &[u8]) -> u64 {
 }
 
 fn site() -> Value {
-    let environment = |name: &str, role: &str, port: u16| {
+    let preset = include_str!("../../../mkx-compose/presets/makapix.json");
+    let preset: Value = serde_json::from_str(preset).unwrap();
+    let files = &preset["environments"]["eb"]["vault"]["files"];
+    let environment = |name: &str, role: &str| {
         json!({
             "role": role, "project": name, "directory": name, "compose_files": ["compose.yml"],
             "env_files": [], "branch": name, "domain": format!("{name}.test"),
             "database": {"url": format!("postgresql://u@127.0.0.1/{name}")},
-            "vault": {"path": name, "domain": format!("vault-{name}.test")},
-            "mqtt": {"host": name, "public_host": format!("{name}.test"), "port": port,
-                "plain_port": port + 10, "certificate_directory": "certs"},
-            "oauth": {"client_id_variable": "I", "client_secret_variable": "S",
-                "callback_variable": "C", "callback": format!("https://{name}.test/c"),
-                "login_path": "/login"},
+            "vault": {"path": name, "domain": format!("vault-{name}.test"), "files": files,
+                "min_free_bytes": 0},
             "health_url": format!("http://{name}.test/health"),
         })
     };
     json!({
-        "record": "mkx.site/1", "name": "test", "state_directory": "state",
+        "record": "mkx.site/2", "name": "test", "state_directory": "state",
         "host": {"cpus": 2.0, "memory_bytes": 4_294_967_296_u64},
         "shared": {"network": "test"},
         "environments": {
-            "ea": environment("ea", "production", 8883),
-            "eb": environment("eb", "development", 8884),
+            "ea": environment("ea", "production"),
+            "eb": environment("eb", "development"),
         },
     })
 }

@@ -164,6 +164,8 @@ impl World {
                     "port": ports[1],
                     "plain_port": ports[2],
                     "certificate_directory": "mqtt/certs",
+                    "config_directory": "mqtt/config",
+                    "service": {"user": "svc_backend", "password": {"env_file": "MQTT_PASSWORD"}},
                 },
                 "oauth": {
                     "client_id_variable": "GITHUB_OAUTH_CLIENT_ID",
@@ -179,7 +181,7 @@ impl World {
         };
         let rule = |rule: &str| json!({"rule": rule, "required": true});
         json!({
-            "record": "mkx.site/1",
+            "record": "mkx.site/2",
             "name": "makapix",
             "state_directory": "state",
             "host": {"cpus": 4, "memory_bytes": 8_589_934_592_u64},

@@ -86,7 +86,7 @@ pub struct Site {
 }
 
 impl Record for Site {
-    const RECORD: &'static str = "mkx.site/1";
+    const RECORD: &'static str = "mkx.site/2";
 }
 
 impl Site {
@@ -323,46 +323,69 @@ pub struct Vault {
     #[serde(default)]
     pub edge_path: Option<PathBuf>,
     /// What is never served, as Caddy's path patterns.
-    #[serde(default = "default_restricted")]
+    #[serde(default)]
     pub restricted: Vec<String>,
-    /// True where URLs of the former layout (three folders deep) still have to be answered.
-    #[serde(default = "default_true")]
-    pub legacy_paths: bool,
-    /// The name of its access log; absent: `vault-access.log`, with `-dev` in development.
+    /// How URLs of a former layout lead to files; absent: there was none.
+    #[serde(default)]
+    pub legacy_paths: Option<LegacyPaths>,
+    /// The name of its access log; absent: none is kept.
     #[serde(default)]
     pub access_log: Option<PathBuf>,
+    /// The kinds of files, the first that fits counts; none: a manifest may name every file that
+    /// is neither hidden nor temporary.
+    #[serde(default)]
+    pub files: Vec<FileKind>,
+    /// What must stay free when files are copied here; absent: 500 MiB.
+    #[serde(default)]
+    pub min_free_bytes: Option<u64>,
 }
 
-fn default_restricted() -> Vec<String> {
-    [
-        "/mkpx",
-        "/mkpx/*",
-        "/bdr",
-        "/bdr/*",
-        "/lost+found",
-        "/lost+found/*",
-        "*.reshard-tmp",
-        "*.tmp",
-        "/.*",
-        "*/.*",
-    ]
-    .map(str::to_owned)
-    .to_vec()
+/// Both ways between a former layout and the present one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LegacyPaths {
+    /// From the path that is asked for to the file's, where the former has no file.
+    pub rewrite: Rewrite,
+    /// From a file's path to one that it may have had: what the probe asks for.
+    pub example: Rewrite,
 }
 
-fn default_true() -> bool {
-    true
+/// A path made of another one's parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rewrite {
+    /// A regular expression for the whole path, with a group for each part; it begins with `/`.
+    pub path: String,
+    /// The path made of it: `/{1}/{2}`.
+    pub to: String,
+    /// Groups of one character, by number, of which other characters are made: `["abc", "xyz"]`.
+    #[serde(default)]
+    pub translate: BTreeMap<String, [String; 2]>,
+}
+
+/// A kind of a vault's files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileKind {
+    /// What reports call it; `temporary` is what the application has not finished.
+    pub class: String,
+    /// A regular expression for the whole path below the vault.
+    pub pattern: String,
+    /// True where a manifest may name such files: `prune` removes those that it does not name.
+    #[serde(default)]
+    pub sampled: bool,
 }
 
 /// How an environment's site is reached by the edge.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Web {
-    /// What stands in front of every path of the API; it is removed on the way.
+    /// What stands in front of every path of the API, and is removed on the way; empty: there is
+    /// no API.
     pub api_prefix: String,
-    /// Where the API listens, `HOST:PORT`, the first that answers is used; empty: `PROJECT-api:8000`.
+    /// Where the API listens, `HOST:PORT`; the first that answers is used.
     pub api_upstreams: Vec<String>,
-    /// Where the site listens; empty: `PROJECT-web:3000`.
+    /// Where the site listens; none: the edge serves no site.
     pub web_upstreams: Vec<String>,
     /// The largest request that the API is handed.
     pub body_limit_bytes: u64,
@@ -370,14 +393,14 @@ pub struct Web {
     pub redirect_from: Vec<String>,
     /// Security headers that replace the defaults.
     pub headers: Option<BTreeMap<String, String>>,
-    /// The name of the access log; absent: `access.log`, with `-dev` in development.
+    /// The name of the access log; absent: none is kept.
     pub access_log: Option<PathBuf>,
 }
 
 impl Default for Web {
     fn default() -> Self {
         Web {
-            api_prefix: "/api".into(),
+            api_prefix: String::new(),
             api_upstreams: Vec::new(),
             web_upstreams: Vec::new(),
             body_limit_bytes: 64_000_000,
@@ -483,6 +506,14 @@ impl Default for Sample {
     }
 }
 
+impl Web {
+    /// What stands in front of the API's paths, where there is an API.
+    pub fn api_prefix(&self) -> Option<&str> {
+        let prefix = self.api_prefix.trim_end_matches('/');
+        (!self.api_upstreams.is_empty()).then_some(prefix)
+    }
+}
+
 impl Vault {
     /// The directory as Caddy sees it.
     pub fn edge_path(&self) -> &Path {
@@ -564,23 +595,6 @@ impl Environment {
     /// A path of this environment, made absolute by its directory.
     pub fn path(&self, relative: &Path) -> PathBuf {
         self.directory.join(relative)
-    }
-
-    /// Where its API listens.
-    pub fn api_upstreams(&self) -> Vec<String> {
-        self.upstreams(&self.web.api_upstreams, "api:8000")
-    }
-
-    /// Where its site listens.
-    pub fn web_upstreams(&self) -> Vec<String> {
-        self.upstreams(&self.web.web_upstreams, "web:3000")
-    }
-
-    fn upstreams(&self, given: &[String], service: &str) -> Vec<String> {
-        match given {
-            [] => vec![format!("{}-{service}", self.project)],
-            given => given.to_vec(),
-        }
     }
 
     /// Its env files as absolute paths.

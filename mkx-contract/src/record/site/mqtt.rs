@@ -31,7 +31,6 @@ pub struct Mqtt {
     /// Certificates and keys, relative to the environment's directory.
     pub certificate_directory: PathBuf,
     /// Configuration, ACL and password files, relative to the environment's directory.
-    #[serde(default = "default_config")]
     pub config_directory: PathBuf,
     /// The certificate directory as the broker sees it; absent: the same path.
     #[serde(default)]
@@ -46,10 +45,9 @@ pub struct Mqtt {
     #[serde(default)]
     pub user: Option<String>,
     /// The application's own account.
-    #[serde(default)]
     pub service: Account,
-    /// Who may do what; what is not named is denied. Absent: Makapix's device plane.
-    #[serde(default = "device_plane")]
+    /// Who may do what; what is not named is denied.
+    #[serde(default)]
     pub topics: Vec<Topic>,
     /// A second fence: every topic starts with it. Absent: none.
     #[serde(default)]
@@ -57,10 +55,6 @@ pub struct Mqtt {
     /// Makes the broker read its files again, as a command: `["docker", "kill", "--signal", "HUP", …]`.
     #[serde(default)]
     pub reload: Vec<String>,
-}
-
-fn default_config() -> PathBuf {
-    "mqtt/config".into()
 }
 
 /// Where a broker listens, in its own container.
@@ -83,21 +77,12 @@ fn loopback() -> String {
 
 /// The application's account on the plain port.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct Account {
     /// Its name.
     pub user: String,
     /// Where its password is.
     pub password: Source,
-}
-
-impl Default for Account {
-    fn default() -> Self {
-        Account {
-            user: "svc_backend".into(),
-            password: Source::EnvFile("MQTT_PASSWORD".into()),
-        }
-    }
 }
 
 /// What somebody may do on a topic.
@@ -119,7 +104,7 @@ pub enum Right {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Topic {
-    /// With `{player}` for the device's own name: `makapix/player/{player}/status`.
+    /// With `{player}` for the device's own name: `home/{player}/status`.
     pub topic: String,
     /// What the device of that name may do.
     #[serde(default)]
@@ -155,35 +140,6 @@ impl Topic {
         }
         None
     }
-}
-
-/// The topics between Makapix and its devices.
-fn device_plane() -> Vec<Topic> {
-    let below = |path: &str, player, service, retained| Topic {
-        topic: format!("makapix/player/{PLAYER}/{path}"),
-        player,
-        service,
-        retained,
-    };
-    let to_device = |path| below(path, Right::Read, Right::Write, false);
-    let from_device = |path| below(path, Right::Write, Right::Read, false);
-    vec![
-        to_device("command"),
-        from_device("command/ack"),
-        from_device("request/+"),
-        to_device("response/+"),
-        from_device("status"),
-        from_device("view"),
-        to_device("view/ack"),
-        below("capabilities", Right::Write, Right::Read, true),
-        below("state", Right::Write, Right::Read, true),
-        Topic {
-            topic: "$SYS/#".into(),
-            player: Right::None,
-            service: Right::Read,
-            retained: true,
-        },
-    ]
 }
 
 impl Mqtt {
@@ -254,10 +210,5 @@ mod tests {
         check("a/#/b", Right::None, false);
         check("a/%u", Right::None, false);
         check("", Right::None, false);
-    }
-
-    #[test]
-    fn every_topic_of_the_default_is_right() {
-        assert!(device_plane().iter().all(|topic| topic.problem().is_none()));
     }
 }

@@ -15,7 +15,9 @@ use crate::{Failure, Record, Result};
 /// Exit 3 with everything that is wrong, a line each.
 pub fn read(text: &str, name: &str, folder: &Path) -> Result<Site> {
     let document = Document { text, name };
-    let written = document.parse(Site::RECORD)?;
+    let written = document
+        .parse(Site::RECORD)
+        .map_err(|failure| since_1(failure, text))?;
     let (mut value, mut found) = (written.clone(), Problems::default());
     alias::resolve(&mut value, &mut found);
     interpolate::environments(&mut value, &mut found, folder);
@@ -37,6 +39,20 @@ pub fn read(text: &str, name: &str, folder: &Path) -> Result<Site> {
         Err(_) => {}
     }
     Err(failure(&document, &written, &found))
+}
+
+/// What version 1 took for granted has to be said.
+fn since_1(failure: Failure, text: &str) -> Failure {
+    let value: Value = serde_json::from_str(text).unwrap_or_default();
+    if value["record"] != "mkx.site/1" {
+        return failure;
+    }
+    failure.hint(
+        "in each environment add what it has of web.api_prefix, web.api_upstreams, \
+         web.web_upstreams, web.access_log, vault.restricted, vault.legacy_paths (it was true), \
+         vault.access_log, vault.files, mqtt.config_directory, mqtt.service and mqtt.topics, \
+         none of which is guessed any more; mkx-compose init --preset makapix --output - shows them all",
+    )
 }
 
 fn failure(document: &Document<'_>, written: &Value, found: &Problems) -> Failure {

@@ -24,25 +24,21 @@ struct Shape<'a> {
 impl<'a> Shape<'a> {
     fn fit(&mut self, schema: &'a Value, value: &mut Value, way: &mut Vec<String>) {
         let choices = self.choices(schema);
-        if choices.iter().any(|choice| is_leaf(choice, value)) {
+        let Some(choice) = choices.iter().find(|choice| is_meant(choice, value)) else {
+            let expected: Vec<String> = choices.into_iter().flat_map(names).collect();
+            let message = format!("it is {}, expected {}", shown(value), expected.join(" or "));
+            self.found.add_at(way, message);
+            *value = self.stand_in(schema, way);
             return;
-        }
-        match choices.into_iter().find(|choice| is_meant(choice, value)) {
-            Some(choice) => match value {
-                Value::Object(fields) => self.members(choice, fields, way),
-                Value::Array(items) => {
-                    for (index, item) in items.iter_mut().enumerate() {
-                        self.below(&choice["items"], item, way, index.to_string());
-                    }
+        };
+        match value {
+            Value::Object(fields) => self.members(choice, fields, way),
+            Value::Array(items) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.below(&choice["items"], item, way, index.to_string());
                 }
-                _ => {}
-            },
-            None => {
-                let expected = self.expected(schema);
-                let message = format!("it is {}, expected {expected}", shown(value));
-                self.found.add_at(way, message);
-                *value = self.stand_in(schema, way);
             }
+            _ => {}
         }
     }
 
@@ -58,36 +54,41 @@ impl<'a> Shape<'a> {
         fields: &mut Map<String, Value>,
         way: &mut Vec<String>,
     ) {
-        let none = Map::new();
-        let known = schema["properties"].as_object();
-        let is_open = schema
+        let rest = schema
             .get("additionalProperties")
             .filter(|rest| rest.is_object());
         fields.retain(|name, value| {
-            match known.and_then(|known| known.get(name)).or(is_open) {
+            let known = schema["properties"].get(name).or(rest);
+            match known {
                 Some(schema) => self.below(schema, value, way, name.clone()),
                 None => {
-                    let names = known
-                        .unwrap_or(&none)
-                        .keys()
-                        .map(|name| format!("`{name}`"));
-                    let names: Vec<String> = names.collect();
+                    let names: Vec<_> = properties(schema)
+                        .map(|(name, _)| format!("`{name}`"))
+                        .collect();
                     let message = format!("unknown field, expected one of {}", names.join(", "));
-                    let place = [way.as_slice(), std::slice::from_ref(name)].concat();
-                    self.found.add_at(&place, message);
-                    return false;
+                    self.found
+                        .add_at(&[way, std::slice::from_ref(name)].concat(), message);
                 }
             }
-            true
+            known.is_some()
         });
         for name in required(schema) {
             if !fields.contains_key(name) {
                 way.push(name.to_owned());
                 self.found.add_at(way, "it is missing");
-                let stand_in = self.stand_in(&schema["properties"][name], way);
-                fields.insert(name.to_owned(), stand_in);
                 way.pop();
             }
+        }
+        self.fill(schema, fields, way);
+    }
+
+    /// Puts something in the place of what is missing.
+    fn fill(&self, schema: &'a Value, fields: &mut Map<String, Value>, way: &mut Vec<String>) {
+        for name in required(schema) {
+            way.push(name.to_owned());
+            let stand_in = || self.stand_in(&schema["properties"][name], way);
+            fields.entry(name).or_insert_with(stand_in);
+            way.pop();
         }
     }
 
@@ -101,11 +102,6 @@ impl<'a> Shape<'a> {
             Some(choices) => choices.iter().flat_map(|one| self.choices(one)).collect(),
             None => vec![schema],
         }
-    }
-
-    fn expected(&self, schema: &'a Value) -> String {
-        let words: Vec<String> = self.choices(schema).into_iter().flat_map(names).collect();
-        words.join(" or ")
     }
 
     /// A value that fits, and that no other place has.
@@ -123,14 +119,7 @@ impl<'a> Shape<'a> {
             Some("array") => Value::Array(Vec::new()),
             Some("object") => {
                 let mut fields = Map::new();
-                for name in required(schema) {
-                    way.push(name.to_owned());
-                    fields.insert(
-                        name.to_owned(),
-                        self.stand_in(&schema["properties"][name], way),
-                    );
-                    way.pop();
-                }
+                self.fill(schema, &mut fields, way);
                 Value::Object(fields)
             }
             _ => Value::Null,
@@ -149,45 +138,44 @@ fn required(schema: &Value) -> impl Iterator<Item = &str> {
     names.filter_map(Value::as_str)
 }
 
-/// True for a value without parts that fits.
-fn is_leaf(schema: &Value, value: &Value) -> bool {
-    match (schema.get("const"), schema["enum"].as_array()) {
-        (Some(constant), _) => return constant == value,
-        (None, Some(all)) => return all.contains(value),
-        (None, None) => {}
+fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    schema["properties"].as_object().into_iter().flatten()
+}
+
+/// True where the value is of the kind, whatever its parts are: an object by the fields that tell
+/// one kind from another.
+fn is_meant(schema: &Value, value: &Value) -> bool {
+    if let Some(constant) = schema.get("const") {
+        return constant == value;
     }
-    let within = |number: f64| {
-        schema["minimum"]
-            .as_f64()
-            .is_none_or(|least| number >= least)
-            && schema["maximum"].as_f64().is_none_or(|most| number <= most)
+    if let Some(all) = schema["enum"].as_array() {
+        return all.contains(value);
+    }
+    let is_within = |number: f64| {
+        let (least, most) = (&schema["minimum"], &schema["maximum"]);
+        least.as_f64().is_none_or(|least| number >= least)
+            && most.as_f64().is_none_or(|most| number <= most)
     };
-    types(schema).any(|name| match name {
-        "null" => value.is_null(),
-        "boolean" => value.is_boolean(),
-        "string" => value.is_string(),
-        "integer" => (value.is_i64() || value.is_u64()) && value.as_f64().is_some_and(within),
-        "number" => value.as_f64().is_some_and(within),
+    types(schema).any(|name| match (name, value) {
+        ("null", Value::Null)
+        | ("boolean", Value::Bool(_))
+        | ("string", Value::String(_))
+        | ("array", Value::Array(_)) => true,
+        ("integer", Value::Number(number)) => {
+            !number.is_f64() && number.as_f64().is_some_and(is_within)
+        }
+        ("number", Value::Number(number)) => number.as_f64().is_some_and(is_within),
+        ("object", Value::Object(fields)) => is_tagged(schema, fields),
         _ => false,
     })
 }
 
-/// True where an object or a list is of the kind: by the fields that tell one kind from another.
-fn is_meant(schema: &Value, value: &Value) -> bool {
-    let Value::Object(fields) = value else {
-        return value.is_array() && types(schema).any(|name| name == "array");
-    };
-    let tags = schema["properties"].as_object().into_iter().flatten();
-    let mut tags = tags.filter_map(|(name, property)| Some((name, property.get("const")?)));
-    let is_single = || {
-        required(schema).count() == 1
-            && schema["properties"]
-                .as_object()
-                .is_some_and(|all| all.len() == 1)
-    };
-    types(schema).any(|name| name == "object")
-        && tags.all(|(name, tag)| fields.get(name) == Some(tag))
-        && (!is_single() || required(schema).all(|name| fields.contains_key(name)))
+fn is_tagged(schema: &Value, fields: &Map<String, Value>) -> bool {
+    let is_single = properties(schema).count() == 1;
+    properties(schema).all(|(name, property)| match property.get("const") {
+        Some(tag) => fields.get(name) == Some(tag),
+        None => !is_single || required(schema).all(|name| fields.contains_key(name)),
+    })
 }
 
 /// What people call a kind of value.
@@ -215,13 +203,12 @@ fn names(schema: &Value) -> Vec<String> {
 }
 
 fn object(schema: &Value) -> String {
-    let told = required(schema)
-        .next()
-        .map(|name| match schema["properties"][name].get("const") {
-            Some(tag) => format!("an object with \"{name}\": {tag}"),
-            None => format!("an object with {name:?}"),
-        });
-    told.unwrap_or("an object".into())
+    let Some(name) = required(schema).next() else {
+        return "an object".into();
+    };
+    let tag = schema["properties"][name].get("const");
+    let tag = tag.map_or(String::new(), |tag| format!(": {tag}"));
+    format!("an object with {name:?}{tag}")
 }
 
 fn shown(value: &Value) -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 use url::Url;
 
 use super::problem::Problems;
-use super::{Access, Environment, Mqtt, Name, OAuth, Role, Share, Site, Vault};
+use super::{Access, Environment, Mqtt, Name, OAuth, Role, Share, Site, Vault, Web};
 
 /// Looks at every field alone; `claims` holds the two environments against each other.
 pub fn check(site: &Site, found: &mut Problems) {
@@ -67,8 +67,7 @@ fn check_environment(name: Name, environment: &Environment, found: &mut Problems
     found.add_if(&at("domain"), host_problem(&environment.domain));
     let health_url = environment.health_url.as_deref();
     found.add_if(&at("health_url"), health_url.and_then(web_url_problem));
-    let prefix = path_problem(&environment.web.api_prefix);
-    found.add_if(&at("web.api_prefix"), prefix);
+    check_web(&environment.web, &at, found);
     if let Access::BasicAuth { public_paths, .. } = &environment.access {
         for (index, path) in public_paths.iter().enumerate() {
             found.add_if(
@@ -100,6 +99,23 @@ fn check_environment(name: Name, environment: &Environment, found: &mut Problems
 /// The way to a field of the environment that is looked at.
 type At<'a> = &'a dyn Fn(&str) -> String;
 
+/// Nothing is guessed: an API needs its prefix, and whatever leads to the site a site.
+fn check_web(web: &Web, at: At<'_>, found: &mut Problems) {
+    let has_api = !web.api_upstreams.is_empty();
+    if has_api || !web.api_prefix.is_empty() {
+        found.add_if(&at("web.api_prefix"), path_problem(&web.api_prefix));
+        let missing =
+            (!has_api).then_some("it is missing: where the API of web.api_prefix listens");
+        found.add_if(&at("web.api_upstreams"), missing);
+    }
+    if web.web_upstreams.is_empty() && (has_api || !web.redirect_from.is_empty()) {
+        found.add(
+            &at("web.web_upstreams"),
+            "it is missing: where the site listens",
+        );
+    }
+}
+
 fn check_share(share: &Share, at: At<'_>, found: &mut Problems) {
     found.add_if(&at("share.percent"), percent_problem(share.percent));
     for (service, weight) in &share.weights {
@@ -115,6 +131,22 @@ fn check_vault(vault: &Vault, at: At<'_>, found: &mut Problems) {
         found.add(&at("vault.path"), "it must be a directory of its own");
     }
     found.add_if(&at("vault.domain"), host_problem(&vault.domain));
+    for (index, kind) in vault.files.iter().enumerate() {
+        let pointer = at(&format!("vault.files.{index}.pattern"));
+        found.add_if(&pointer, pattern_problem(&kind.pattern));
+    }
+    if let Some(legacy) = &vault.legacy_paths {
+        for (field, rewrite) in [("rewrite", &legacy.rewrite), ("example", &legacy.example)] {
+            let pointer = at(&format!("vault.legacy_paths.{field}"));
+            found.add_if(&format!("{pointer}.path"), pattern_problem(&rewrite.path));
+            for (group, [from, to]) in &rewrite.translate {
+                if from.chars().count() != to.chars().count() {
+                    let pointer = format!("{pointer}.translate.{group}");
+                    found.add(&pointer, "both must have as many characters");
+                }
+            }
+        }
+    }
 }
 
 fn check_mqtt(mqtt: &Mqtt, at: At<'_>, found: &mut Problems) {
@@ -144,6 +176,12 @@ fn percent_problem(percent: f64) -> Option<&'static str> {
 fn host_problem(domain: &str) -> Option<&'static str> {
     (domain.is_empty() || domain.contains(['/', ':', ' ']))
         .then_some("it must be a host name, without scheme or path")
+}
+
+fn pattern_problem(pattern: &str) -> Option<&'static str> {
+    regex::Regex::new(pattern)
+        .err()
+        .map(|_| "it is not a regular expression")
 }
 
 fn path_problem(path: &str) -> Option<&'static str> {
