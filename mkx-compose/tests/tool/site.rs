@@ -299,15 +299,41 @@ fn everything_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
-fn a_document_of_version_1_is_refused_with_what_to_add() {
-    let said = refusal(&preset().replace("mkx.site/2", "mkx.site/1"));
-    assert_eq!(
-        said[0],
-        "stdin:2:3: record: it is \"mkx.site/1\", expected \"mkx.site/2\""
-    );
-    assert!(said[1].contains("web.web_upstreams"), "{said:?}");
-    assert!(said[1].contains("mqtt.topics"), "{said:?}");
-    assert!(!refusal(&preset().replace("mkx.site/2", "mkx.policy/1"))[0].contains("web_upstreams"));
+fn a_document_of_version_1_means_what_it_meant() {
+    let mut site: Value = serde_json::from_str(&preset()).unwrap();
+    let folder = Folder::new();
+    let resolved = |site: &Value| -> Value {
+        let output = folder.run(&["site", "--site", "-"], &site.to_string());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let mut today = resolved(&site);
+    site["record"] = "mkx.site/1".into();
+    for name in ["ea", "eb"] {
+        let environment = &mut site["environments"][name];
+        let mut leave_out = |section: &str, fields: &[&str]| {
+            let section = environment[section].as_object_mut().unwrap();
+            section.retain(|field, _| !fields.contains(&field.as_str()));
+        };
+        leave_out(
+            "web",
+            &["api_prefix", "api_upstreams", "web_upstreams", "access_log"],
+        );
+        leave_out(
+            "vault",
+            &["restricted", "legacy_paths", "files", "access_log"],
+        );
+        leave_out("mqtt", &["config_directory", "service", "topics"]);
+        site["environments"][name]["vault"]["legacy_paths"] = true.into();
+    }
+    // The names of development's logs were others.
+    today["environments"]["eb"]["web"]["access_log"] = "access-dev.log".into();
+    today["environments"]["eb"]["vault"]["access_log"] = "vault-access-dev.log".into();
+    assert_eq!(resolved(&site), today);
+    site["environments"]["ea"]["vault"]["legacy_paths"] = false.into();
+    assert!(resolved(&site)["environments"]["ea"]["vault"]["legacy_paths"].is_null());
+    let other = preset().replace("mkx.site/2", "mkx.policy/1");
+    assert!(refusal(&other)[0].contains("expected \"mkx.site/2\""));
 }
 
 #[test]

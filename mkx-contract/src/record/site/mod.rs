@@ -19,6 +19,7 @@ mod read;
 mod resolve;
 mod shape;
 mod validate;
+mod version_1;
 
 pub use model::*;
 pub use mqtt::*;

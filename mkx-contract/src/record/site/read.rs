@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::problem::Problems;
-use super::{Site, alias, claims, interpolate, resolve, shape, validate};
+use super::{Site, alias, claims, interpolate, resolve, shape, validate, version_1};
 use crate::record::place::Document;
 use crate::{Failure, Record, Result};
 
@@ -15,11 +15,18 @@ use crate::{Failure, Record, Result};
 /// Exit 3 with everything that is wrong, a line each.
 pub fn read(text: &str, name: &str, folder: &Path) -> Result<Site> {
     let document = Document { text, name };
-    let written = document
-        .parse(Site::RECORD)
-        .map_err(|failure| since_1(failure, text))?;
+    let (written, is_first) = match document.parse(Site::RECORD) {
+        Ok(written) => (written, false),
+        Err(failure) => (
+            document.parse(version_1::RECORD).map_err(|_| failure)?,
+            true,
+        ),
+    };
     let (mut value, mut found) = (written.clone(), Problems::default());
     alias::resolve(&mut value, &mut found);
+    if is_first {
+        version_1::complete(&mut value);
+    }
     interpolate::environments(&mut value, &mut found, folder);
     shape::repair(
         &schemars::schema_for!(Site).to_value(),
@@ -39,20 +46,6 @@ pub fn read(text: &str, name: &str, folder: &Path) -> Result<Site> {
         Err(_) => {}
     }
     Err(failure(&document, &written, &found))
-}
-
-/// What version 1 took for granted has to be said.
-fn since_1(failure: Failure, text: &str) -> Failure {
-    let value: Value = serde_json::from_str(text).unwrap_or_default();
-    if value["record"] != "mkx.site/1" {
-        return failure;
-    }
-    failure.hint(
-        "in each environment add what it has of web.api_prefix, web.api_upstreams, \
-         web.web_upstreams, web.access_log, vault.restricted, vault.legacy_paths (it was true), \
-         vault.access_log, vault.files, mqtt.config_directory, mqtt.service and mqtt.topics, \
-         none of which is guessed any more; mkx-compose init --preset makapix --output - shows them all",
-    )
 }
 
 fn failure(document: &Document<'_>, written: &Value, found: &Problems) -> Failure {
