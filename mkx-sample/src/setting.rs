@@ -133,9 +133,15 @@ impl Setting {
                 (directory, Some(session))
             }
         };
+        let file_name = directory.file_name().unwrap_or_default();
+        let label = match &self.site {
+            Some(site) => site.name.clone(),
+            None => plain(&file_name.to_string_lossy()),
+        };
         Ok(Held {
             turn: step::lock(&directory, step)?,
             _session: session,
+            label,
             directory,
         })
     }
@@ -147,15 +153,15 @@ pub struct Held {
     pub directory: PathBuf,
     /// The right to take the step.
     pub turn: Turn,
+    /// What no other pair of databases has, for names of temporary files; a shell takes it as it is.
+    pub label: String,
     _session: Option<Client>,
 }
 
-impl Held {
-    /// What no other pair of databases has, for names of temporary files.
-    pub fn label(&self) -> String {
-        let name = self.directory.file_name().unwrap_or_default();
-        name.to_string_lossy().into_owned()
-    }
+/// A database may be called anything.
+fn plain(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    name.replace(|c| !is_plain(c), "_")
 }
 
 fn endpoint(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::HumanBytes;
 use mkx_contract::tool::interrupt;
@@ -211,7 +211,7 @@ impl Work<'_> {
             sql::identifiers(&copy.columns)
         );
         let bar = self.bars.bar(&name, copy.rows);
-        let (mut rows, mut size_bytes) = (0, 0);
+        let (mut rows, mut size_bytes, mut said) = (0, 0, Instant::now());
         let mut transaction = to.transaction().map_err(|error| write(&error))?;
         transaction
             .batch_execute(&format!("TRUNCATE {}", copy.table.sql()))
@@ -233,7 +233,11 @@ impl Work<'_> {
                 reader.consume(length);
                 size_bytes += length as u64;
                 bar.advance(1);
-                bar.say(|| format!("rows, {}", HumanBytes(size_bytes)));
+                // Not at each row: writing the message would take longer than copying it.
+                if said.elapsed() > Duration::from_millis(100) {
+                    said = Instant::now();
+                    bar.say(|| format!("rows, {}", HumanBytes(size_bytes)));
+                }
                 if interrupt::arrived() || self.is_failed.load(Ordering::Relaxed) {
                     self.copying.watch.cancel_all();
                     return Err(Failure::interrupted());

@@ -227,7 +227,7 @@ impl Run<'_> {
             privilege: self.privilege(&ready.kept, &ready.owner),
             jobs: self.jobs,
             folder: folder.path(),
-            label: &held.label(),
+            label: &held.label,
             mark: &ready.mark,
             watch,
         };

@@ -199,12 +199,16 @@ fn sample_between_containers(ea: &Container, eb: &Container) {
     );
     // A run that is killed while its programs work in there, and one that was killed long ago.
     must(&["exec", &eb.name, "mkdir", "/tmp/mkx-sample-makapix.longago"]);
-    let mut running = sample(&site, &["run", "--percent", "10"]).spawn();
-    assert!(running.wait_for_stderr("phase schema"));
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while eb.folders().contains("longago") || !eb.folders().contains("mkx-sample-makapix.") {
-        assert!(Instant::now() < deadline, "{}", running.stderr());
-    }
+    // Looked for in there: asked from here, again and again, it can be missed.
+    let until = "until ls /tmp | grep mkx-sample-makapix | grep --invert-match longago; do :; done";
+    let mut seen = Command::new("docker")
+        .args(["exec", &eb.name, "timeout", "60", "bash", "-c", until])
+        .spawn()
+        .unwrap();
+    let running = sample(&site, &["run", "--percent", "10"]).spawn();
+    let status = seen.wait().unwrap();
+    assert!(status.success(), "{}", running.stderr());
+    assert!(!eb.folders().contains("longago"));
     running.kill();
     for percent in ["10", "20"] {
         sample(&site, &["run", "--percent", percent])
