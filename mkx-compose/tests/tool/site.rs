@@ -332,6 +332,14 @@ fn a_document_of_version_1_means_what_it_meant() {
     assert_eq!(resolved(&site), today);
     site["environments"]["ea"]["vault"]["legacy_paths"] = false.into();
     assert!(resolved(&site)["environments"]["ea"]["vault"]["legacy_paths"].is_null());
+    let eb = site["environments"]["eb"].as_object_mut().unwrap();
+    eb.remove("project");
+    let said = refusal(&site.to_string());
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].ends_with("environments.eb.project: it is missing"),
+        "{said:?}"
+    );
     let other = preset().replace("mkx.site/2", "mkx.policy/1");
     assert!(refusal(&other)[0].contains("expected \"mkx.site/2\""));
 }

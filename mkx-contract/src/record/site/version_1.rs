@@ -16,7 +16,8 @@ pub fn complete(site: &mut Value) {
         let Some(environment) = environment.and_then(Value::as_object_mut) else {
             continue;
         };
-        let project = environment["project"].as_str().unwrap_or_default();
+        let project = environment.get("project").and_then(Value::as_str);
+        let project = project.unwrap_or_default();
         // Another one is told later, with its place.
         if !project.contains(['"', '\\']) {
             let assumed = ASSUMED
