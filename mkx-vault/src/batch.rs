@@ -4,19 +4,17 @@
 //! not once a file.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Mutex;
 
 use mkx_contract::tool::interrupt;
 use mkx_contract::tool::progress::Bar;
 use mkx_contract::{Failure, Result};
 use rustix::io::Errno;
 
-use crate::copy::{self, Buffer, Copier, Trouble};
-use crate::fault::{Faults, Problem};
+use crate::copy::{self, Buffer, Copied, Copier, Trouble};
+use crate::fault::{Fault, Faults, on_the_way};
 use crate::manifest::{Manifest, Wanted};
 use crate::survey::Lacking;
 use crate::temporary::Namer;
-use crate::tree;
 use crate::vaults::Vaults;
 use crate::workers;
 
@@ -66,8 +64,7 @@ pub struct Batches<'a> {
 /// A file at its temporary name.
 struct Placed {
     index: u32,
-    bytes: u64,
-    reflinked: bool,
+    copied: Copied,
 }
 
 /// One worker's share of a batch.
@@ -111,27 +108,20 @@ impl<'a> Batches<'a> {
     fn batch(&self, batch: &[u32], tally: &mut Tally) -> Result<()> {
         let (placed, result) = self.place(batch, tally);
         let result = result.and_then(|()| self.flush());
-        if let Err(failure) = result {
-            self.drop_placed(&placed);
-            return Err(failure);
-        }
+        result.inspect_err(|_| self.drop_placed(&placed))?;
         self.exchange(&placed, tally)
     }
 
     /// Copies a batch to temporary names.
     fn place(&self, batch: &[u32], tally: &mut Tally) -> (Vec<Placed>, Result<()>) {
-        let stopped = Mutex::new(None);
         let runs = self.manifest.by_folder(batch);
         let share = || Share {
             tally: Tally::default(),
             placed: Vec::new(),
             buffer: Buffer::new(),
         };
-        let shares = workers::share(self.jobs, &runs, share, |share, run| {
-            let result = self.place_folder(&batch[run], share);
-            result
-                .map_err(|failure| keep_first(&stopped, failure))
-                .is_ok()
+        let (shares, result) = workers::share(self.jobs, &runs, share, |share, run| {
+            self.place_folder(&batch[run], share)
         });
         let mut placed = Vec::with_capacity(batch.len());
         for share in shares {
@@ -139,20 +129,14 @@ impl<'a> Batches<'a> {
             tally.absorb(share.tally);
         }
         placed.sort_unstable_by_key(|file| file.index);
-        let stopped = stopped
-            .into_inner()
-            .unwrap_or_else(|error| error.into_inner());
-        (placed, stopped.map_or(Ok(()), Err))
+        (placed, result)
     }
 
     fn place_folder(&self, files: &[u32], share: &mut Share) -> Result<()> {
-        let Some(&first) = files.first() else {
-            return Ok(());
-        };
-        let folder = self.manifest.get(first).folder_and_name().0;
+        let folder = self.manifest.get(files[0]).folder_and_name().0;
         let source = self.vaults.source.folder(folder);
         let target = match &source {
-            Ok(_) => self.target_folder(folder, first),
+            Ok(_) => self.target_folder(folder, files[0]),
             Err(_) => Err(Errno::NOENT),
         };
         for &index in files {
@@ -167,17 +151,11 @@ impl<'a> Batches<'a> {
                         .copy(source, name, target, &temporary, &mut share.buffer)
                 }
                 (Err(Errno::NOENT), _) => Err(Trouble::Missing),
-                (Err(error), _) => {
-                    Err(way(*error, "EA's vault").map_or_else(Trouble::Source, Trouble::Refused))
-                }
+                (Err(error), _) => Err(Trouble::Source(on_the_way(*error, "EA's vault"))),
                 (_, Err(error)) => Err(Trouble::Target(*error)),
             };
             match copied {
-                Ok(copied) => share.placed.push(Placed {
-                    index,
-                    bytes: copied.bytes,
-                    reflinked: copied.reflinked,
-                }),
+                Ok(copied) => share.placed.push(Placed { index, copied }),
                 Err(trouble) => self.note(wanted, trouble, &mut share.tally)?,
             }
             self.progress.advance(1);
@@ -187,19 +165,17 @@ impl<'a> Batches<'a> {
 
     /// Writes down why one file was not copied, or stops where no other could be either.
     fn note(&self, wanted: &Wanted, trouble: Trouble, tally: &mut Tally) -> Result<()> {
-        let faults = &mut tally.faults;
-        let problem = |cause: String| Problem::new(&wanted.path, cause);
-        match trouble {
-            Trouble::Missing if wanted.optional => tally.absent += 1,
-            Trouble::Missing => faults.missing.push(wanted.path.to_string()),
-            Trouble::Refused(cause) => faults.refused.push(problem(cause)),
-            Trouble::Source(cause) => faults.failed.push(problem(cause)),
+        let fault = match trouble {
+            Trouble::Missing if wanted.optional => {
+                tally.absent += 1;
+                return Ok(());
+            }
+            Trouble::Missing => Fault::Missing,
+            Trouble::Source(fault) => fault,
             Trouble::Target(error) if is_for_all(error) => return Err(self.cannot_write(error)),
-            Trouble::Target(error) => match way(error, "EB's vault") {
-                Ok(cause) => faults.refused.push(problem(cause)),
-                Err(cause) => faults.failed.push(problem(cause)),
-            },
-        }
+            Trouble::Target(error) => on_the_way(error, "EB's vault"),
+        };
+        tally.faults.add(&wanted.path, fault);
         Ok(())
     }
 
@@ -210,15 +186,12 @@ impl<'a> Batches<'a> {
             answer => return answer,
         }
         let target = &self.vaults.target;
-        let mut at = target.folder("")?;
-        for (start, component) in components(folder) {
+        let (mut at, mut path) = (target.folder("")?, String::new());
+        for component in folder.split('/') {
+            path = [path.as_str(), component].join(if path.is_empty() { "" } else { "/" });
             at = match target.folder_in(at.as_fd(), component) {
                 Err(Errno::NOENT) => {
-                    let like = self
-                        .vaults
-                        .source
-                        .folder(&folder[..start + component.len()])?;
-                    let like = rustix::fs::fstat(&like)?;
+                    let like = rustix::fs::fstat(self.vaults.source.folder(&path)?)?;
                     let temporary = self.namer.name(component, index);
                     self.copier
                         .make_folder(at.as_fd(), component, &like, &temporary)?;
@@ -233,34 +206,18 @@ impl<'a> Batches<'a> {
     /// Gives a batch its names.
     fn exchange(&self, placed: &[Placed], tally: &mut Tally) -> Result<()> {
         let positions: Vec<u32> = placed.iter().map(|file| file.index).collect();
-        let stopped = Mutex::new(None);
         let runs = self.manifest.by_folder(&positions);
-        let tallies = workers::share(self.jobs, &runs, Tally::default, |tally, run| {
-            let result = self.exchange_folder(&placed[run], tally);
-            result
-                .map_err(|failure| keep_first(&stopped, failure))
-                .is_ok()
+        let (tallies, result) = workers::share(self.jobs, &runs, Tally::default, |tally, run| {
+            self.exchange_folder(&placed[run], tally)
         });
         for other in tallies {
             tally.absorb(other);
         }
-        match stopped
-            .into_inner()
-            .unwrap_or_else(|error| error.into_inner())
-        {
-            None => Ok(()),
-            Some(failure) => {
-                self.drop_placed(placed);
-                Err(failure)
-            }
-        }
+        result.inspect_err(|_| self.drop_placed(placed))
     }
 
     fn exchange_folder(&self, files: &[Placed], tally: &mut Tally) -> Result<()> {
-        let Some(first) = files.first() else {
-            return Ok(());
-        };
-        let folder = self.manifest.get(first.index).folder_and_name().0;
+        let folder = self.manifest.get(files[0].index).folder_and_name().0;
         let folder = self.vaults.target.folder(folder);
         for file in files {
             let wanted = self.manifest.get(file.index);
@@ -273,8 +230,8 @@ impl<'a> Batches<'a> {
             match renamed {
                 Ok(()) => {
                     tally.copied += 1;
-                    tally.bytes += file.bytes;
-                    tally.reflinked += u64::from(file.reflinked);
+                    tally.bytes += file.copied.bytes;
+                    tally.reflinked += u64::from(file.copied.reflinked);
                 }
                 Err(error) => self.note(wanted, Trouble::Target(error), tally)?,
             }
@@ -314,43 +271,15 @@ impl<'a> Batches<'a> {
 /// How many files from the front make a batch.
 fn batch_length(files: &[Lacking]) -> usize {
     let mut blocks = 0;
-    files
-        .iter()
-        .take(BATCH_FILES)
-        .take_while(|file| {
-            let fits = blocks < BATCH_BLOCKS;
-            blocks += u64::from(file.blocks);
-            fits
-        })
-        .count()
-}
-
-/// The components of a path with their places in it.
-fn components(path: &str) -> impl Iterator<Item = (usize, &str)> {
-    path.split('/')
-        .filter(|component| !component.is_empty())
-        .map(move |component| {
-            (
-                component.as_ptr() as usize - path.as_ptr() as usize,
-                component,
-            )
-        })
+    let fitting = files.iter().take(BATCH_FILES).take_while(|file| {
+        let fits = blocks < BATCH_BLOCKS;
+        blocks += u64::from(file.blocks);
+        fits
+    });
+    fitting.count()
 }
 
 /// True for errors that every other file would meet too.
 fn is_for_all(error: Errno) -> bool {
     matches!(error, Errno::NOSPC | Errno::DQUOT | Errno::ROFS | Errno::IO)
-}
-
-/// What an error on the way to a file means: a refusal (`Ok`), or a failure (`Err`).
-fn way(error: Errno, place: &str) -> std::result::Result<String, String> {
-    match tree::refusal(error) {
-        Some(cause) => Ok(format!("{cause} in {place}")),
-        None => Err(format!("{} in {place}", std::io::Error::from(error))),
-    }
-}
-
-fn keep_first(place: &Mutex<Option<Failure>>, failure: Failure) {
-    let mut place = place.lock().unwrap_or_else(|error| error.into_inner());
-    place.get_or_insert(failure);
 }

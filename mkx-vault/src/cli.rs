@@ -65,12 +65,10 @@ impl Arguments {
     pub fn run(&self) -> Result<Answer> {
         self.common.apply();
         match &self.verb {
-            Verb::Plan(arguments) => sync::plan(&self.common, arguments),
-            Verb::Sync {
-                arguments,
-                dry_run: true,
-            } => sync::plan(&self.common, arguments),
-            Verb::Sync { arguments, .. } => sync::sync(&self.common, arguments),
+            Verb::Sync { arguments, dry_run } if !dry_run => sync::sync(&self.common, arguments),
+            Verb::Plan(arguments) | Verb::Sync { arguments, .. } => {
+                sync::plan(&self.common, arguments)
+            }
             Verb::Verify(arguments) => verify::verify(&self.common, arguments),
             Verb::Prune(arguments) => prune::prune(&self.common, arguments),
             Verb::Usage(arguments) => usage::usage(&self.common, arguments),

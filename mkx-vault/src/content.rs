@@ -21,19 +21,17 @@ static MAY_KEEP_ATIME: AtomicBool = AtomicBool::new(true);
 pub fn open(folder: impl AsFd, name: &str) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let open = |flags| rustix::fs::openat(folder.as_fd(), name, flags, Mode::empty());
-    let fd = if MAY_KEEP_ATIME.load(Ordering::Relaxed) {
-        match open(flags | OFlags::NOATIME) {
-            // Only a file's owner and root may.
-            Err(Errno::PERM) => {
-                MAY_KEEP_ATIME.store(false, Ordering::Relaxed);
-                open(flags)?
-            }
-            answer => answer?,
+    if !MAY_KEEP_ATIME.load(Ordering::Relaxed) {
+        return open(flags);
+    }
+    match open(flags | OFlags::NOATIME) {
+        // Only a file's owner and root may.
+        Err(Errno::PERM) => {
+            MAY_KEEP_ATIME.store(false, Ordering::Relaxed);
+            open(flags)
         }
-    } else {
-        open(flags)?
-    };
-    Ok(fd)
+        answer => answer,
+    }
 }
 
 fn open_file(folder: impl AsFd, name: &str) -> rustix::io::Result<OwnedFd> {

@@ -7,6 +7,7 @@ use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamp
 use rustix::io::Errno;
 
 use crate::content;
+use crate::fault::{Fault, failed};
 use crate::tree::{self, called};
 
 /// Up to here reading and writing is cheaper than letting the kernel splice.
@@ -18,10 +19,8 @@ const PERMISSIONS: u32 = 0o777;
 pub enum Trouble {
     /// EA no longer has it.
     Missing,
-    /// It may not be read.
-    Refused(String),
-    /// It could not be read, or keeps changing.
-    Source(String),
+    /// It may not or could not be read, or keeps changing.
+    Source(Fault),
     /// It could not be written.
     Target(Errno),
 }
@@ -41,6 +40,12 @@ pub struct Copied {
     pub bytes: u64,
     /// It shares its blocks with EA's until one of them is written to.
     pub reflinked: bool,
+}
+
+impl Copied {
+    fn new(bytes: u64, reflinked: bool) -> Copied {
+        Copied { bytes, reflinked }
+    }
 }
 
 /// One worker's room for contents.
@@ -79,12 +84,7 @@ impl Copier {
             let before = rustix::fs::fstat(&from).map_err(reading)?;
             match tree::kind(&before) {
                 FileType::RegularFile => {}
-                other => {
-                    return Err(Trouble::Refused(format!(
-                        "it is {} in EA's vault",
-                        called(other)
-                    )));
-                }
+                other => return Err(refused(called(other))),
             }
             let copied = self.attempt(&from, &before, target, temporary, buffer);
             let unchanged = rustix::fs::fstat(&from).is_ok_and(|after| is_same(&before, &after));
@@ -99,7 +99,8 @@ impl Copier {
             }
             rustix::fs::seek(&from, rustix::fs::SeekFrom::Start(0)).map_err(reading)?;
         }
-        Err(Trouble::Source("it changes while it is copied".into()))
+        let cause = "it changes while it is copied".into();
+        Err(Trouble::Source(Fault::Failed(cause)))
     }
 
     fn attempt(
@@ -128,12 +129,7 @@ impl Copier {
     ) -> Result<Copied, Trouble> {
         if size > 0 && self.reflinks.load(Ordering::Relaxed) {
             match rustix::fs::ioctl_ficlone(to, from) {
-                Ok(()) => {
-                    return Ok(Copied {
-                        bytes: size,
-                        reflinked: true,
-                    });
-                }
+                Ok(()) => return Ok(Copied::new(size, true)),
                 Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::IO | Errno::ROFS)) => {
                     return Err(Trouble::Target(error));
                 }
@@ -146,10 +142,7 @@ impl Copier {
             bytes += splice(from, to)?;
         }
         bytes += read_and_write(from, to, &mut buffer.0)?;
-        Ok(Copied {
-            bytes,
-            reflinked: false,
-        })
+        Ok(Copied::new(bytes, false))
     }
 
     /// Owner first: changing it clears bits of the mode; times last: writing changes them.
@@ -274,21 +267,20 @@ fn times(stat: &Stat) -> Timestamps {
 }
 
 fn is_same(before: &Stat, after: &Stat) -> bool {
-    let key = |stat: &Stat| {
-        (
-            stat.st_size,
-            (stat.st_mtime, stat.st_mtime_nsec),
-            (stat.st_ctime, stat.st_ctime_nsec),
-        )
-    };
-    key(before) == key(after)
+    let modified = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
+    let changed = |stat: &Stat| (stat.st_ctime, stat.st_ctime_nsec);
+    modified(before) == modified(after) && changed(before) == changed(after)
 }
 
 fn reading(error: Errno) -> Trouble {
     match error {
         Errno::NOENT => Trouble::Missing,
-        Errno::LOOP => Trouble::Refused("it is a symlink in EA's vault".into()),
-        Errno::NXIO => Trouble::Refused("it is a socket in EA's vault".into()),
-        error => Trouble::Source(format!("{} in EA's vault", std::io::Error::from(error))),
+        Errno::LOOP => refused("a symlink"),
+        Errno::NXIO => refused("a socket"),
+        error => Trouble::Source(failed(error, "EA's vault")),
     }
+}
+
+fn refused(kind: &str) -> Trouble {
+    Trouble::Source(Fault::Refused(format!("it is {kind} in EA's vault")))
 }

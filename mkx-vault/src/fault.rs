@@ -3,10 +3,11 @@
 use mkx_contract::record::finding::{Accepted, Evidence, Finding, Findings, Rule as _};
 use mkx_contract::tool::voice;
 use mkx_contract::{Answer, EnvironmentName, Failure, Result};
+use rustix::io::Errno;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::tree::Root;
+use crate::tree::{self, Root};
 
 /// A finding names the first files of its cause; the lists beside it have them all.
 const PLACES: usize = 20;
@@ -64,9 +65,8 @@ pub fn paths(files: &[String]) -> impl ExactSizeIterator<Item = (&str, &str)> {
 
 /// Files and what is the matter with each.
 pub fn causes(files: &[Problem]) -> impl ExactSizeIterator<Item = (&str, &str)> {
-    files
-        .iter()
-        .map(|problem| (problem.path.as_str(), problem.cause.as_str()))
+    let files = files.iter();
+    files.map(|problem| (problem.path.as_str(), problem.cause.as_str()))
 }
 
 /// A file and what is the matter with it.
@@ -101,7 +101,45 @@ pub struct Faults {
     pub failed: Vec<Problem>,
 }
 
+/// What is the matter with one file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// EA's vault does not have it.
+    Missing,
+    /// It is not as the manifest says.
+    Mismatched(String),
+    /// It may not be read or written.
+    Refused(String),
+    /// It could not be read or written.
+    Failed(String),
+}
+
+/// What an error on the way to a file means.
+pub fn on_the_way(error: Errno, place: &str) -> Fault {
+    match tree::refusal(error) {
+        Some(cause) => Fault::Refused(format!("{cause} in {place}")),
+        None => failed(error, place),
+    }
+}
+
+/// An error that tells nothing about the file.
+pub fn failed(error: Errno, place: &str) -> Fault {
+    let error = std::io::Error::from(error);
+    Fault::Failed(format!("{error} in {place}"))
+}
+
 impl Faults {
+    /// Adds a file's.
+    pub fn add(&mut self, path: &str, fault: Fault) {
+        let (files, cause) = match fault {
+            Fault::Missing => return self.missing.push(path.to_owned()),
+            Fault::Mismatched(cause) => (&mut self.mismatched, cause),
+            Fault::Refused(cause) => (&mut self.refused, cause),
+            Fault::Failed(cause) => (&mut self.failed, cause),
+        };
+        files.push(Problem::new(path, cause));
+    }
+
     /// Adds another worker's.
     pub fn absorb(&mut self, other: Faults) {
         self.missing.extend(other.missing);
@@ -163,11 +201,8 @@ pub fn stop(failed: &[Problem], refused: &[Problem], verb: &str) -> Result<()> {
 /// "cannot VERB "PATH": CAUSE (and 3 more)", where there is a problem.
 pub fn first(problems: &[Problem], verb: &str) -> Option<String> {
     let (problem, rest) = problems.split_first()?;
-    let more = and_more(rest.len());
-    Some(format!(
-        "cannot {verb} {:?}: {}{more}",
-        problem.path, problem.cause
-    ))
+    let (Problem { path, cause }, more) = (problem, and_more(rest.len()));
+    Some(format!("cannot {verb} {path:?}: {cause}{more}"))
 }
 
 fn and_more(count: usize) -> String {

@@ -15,11 +15,9 @@ use mkx_contract::{Failure, Result};
 /// # Errors
 /// Exit 5 for what a guard refuses, exit 3 where a directory does not exist.
 pub fn check_target(production: &Path, target: &Path) -> Result<PathBuf> {
-    let refused = |cause: String| {
-        Failure::refused(format!(
-            "cannot write to the vault {}: {cause}",
-            target.display()
-        ))
+    let refused = |cause: &str| {
+        let path = target.display();
+        Failure::refused(format!("cannot write to the vault {path}: {cause}"))
     };
     // Without a slash at the end, which would make the kernel follow the symlink.
     let plain: PathBuf = target.components().collect();
@@ -28,41 +26,38 @@ pub fn check_target(production: &Path, target: &Path) -> Result<PathBuf> {
         .file_type()
         .is_symlink();
     if is_symlink {
-        return Err(refused("it is a symlink".into()).hint("name the directory that it points to"));
+        return Err(refused("it is a symlink").hint("name the directory that it points to"));
     }
     let real_target = real_directory(target)?;
     let real_production = real_directory(production)?;
-    let same_inode = {
-        let (a, b) = (metadata(&real_target)?, metadata(&real_production)?);
-        a.dev() == b.dev() && a.ino() == b.ino()
-    };
-    if same_inode || real_target == real_production {
-        return Err(refused("it is production's vault".into()));
+    let (a, b) = (metadata(&real_target)?, metadata(&real_production)?);
+    if (a.dev(), a.ino()) == (b.dev(), b.ino()) || real_target == real_production {
+        return Err(refused("it is production's vault"));
     }
+    let path = real_production.display();
     if real_target.starts_with(&real_production) {
-        return Err(refused(format!(
-            "it lies inside production's vault {}",
-            real_production.display()
+        return Err(refused(&format!(
+            "it lies inside production's vault {path}"
         )));
     }
     if real_production.starts_with(&real_target) {
-        return Err(refused(format!(
-            "production's vault {} lies inside it",
-            real_production.display()
+        return Err(refused(&format!(
+            "production's vault {path} lies inside it"
         )));
     }
     // A bind mount gives one directory two paths: compare the places in the file system, of the
     // mounts below both too.
     let places = mounts::places(&real_production).zip(mounts::places(&real_target));
     let shared = match places {
-        Some((production, target)) => target
-            .iter()
-            .any(|place| production.iter().any(|other| other.overlaps(place))),
+        Some((production, target)) => {
+            let is_productions = |place| production.iter().any(|other| other.overlaps(place));
+            target.iter().any(is_productions)
+        }
         None => meeting::meet(&real_production, &real_target)?,
     };
     if shared {
         return Err(refused(
-            "a mount makes it share files with production's vault".into(),
+            "a mount makes it share files with production's vault",
         ));
     }
     Ok(real_target)

@@ -21,6 +21,7 @@ const LINE_LIMIT_BYTES: u64 = 1024 * 1024;
 /// The most files of one folder that a worker takes at once.
 const CHUNK_LIMIT_FILES: usize = 512;
 const DIGEST_BYTES: usize = 32;
+const TOOL_FAILED: &str = "the tool in front of the pipe failed; its own message says why";
 
 /// Which files EB's vault shall hold.
 #[derive(Default)]
@@ -73,10 +74,9 @@ impl Manifest {
     ) -> Result<(Option<Site>, Manifest)> {
         let stdin = Path::new("-");
         if path == stdin && common.site.as_deref() == Some(stdin) {
-            return Err(Failure::usage(
-                "cannot read both the site document and the manifest from stdin",
-            )
-            .hint("name a file for one of them: --site site.json, or a manifest's path"));
+            let cause = "cannot read both the site document and the manifest from stdin";
+            return Err(Failure::usage(cause)
+                .hint("name a file for one of them: --site site.json, or a manifest's path"));
         }
         Ok((directories.site(common)?, Manifest::read(path)?))
     }
@@ -103,9 +103,10 @@ impl Manifest {
 
     /// True where the manifest names the path.
     pub fn names(&self, path: &str) -> bool {
-        self.files
-            .binary_search_by(|file| file.path.as_ref().cmp(path))
-            .is_ok()
+        let found = self
+            .files
+            .binary_search_by(|file| file.path.as_ref().cmp(path));
+        found.is_ok()
     }
 
     /// All positions.
@@ -158,11 +159,10 @@ impl Reading {
                 return Err(self.truncated());
             }
             if bytes.last() != Some(&b'\n') {
-                return Err(if bytes.len() as u64 == LINE_LIMIT_BYTES {
-                    self.cannot_read("it is longer than 1 MiB")
-                } else {
-                    self.cannot_read("it is cut off before its end")
-                });
+                return Err(self.cannot_read(match bytes.len() as u64 {
+                    LINE_LIMIT_BYTES => "it is longer than 1 MiB",
+                    _ => "it is cut off before its end",
+                }));
             }
             if self.line(&bytes)? {
                 self.nothing_follows(&mut reader)?;
@@ -194,27 +194,21 @@ impl Reading {
         let Some(Text(path)) = &line.path else {
             return Err(self.cannot_read("it has no field \"path\""));
         };
-        let digest = match &line.sha256 {
-            None => None,
-            Some(Text(text)) => Some(
-                parse_digest(text)
-                    .ok_or_else(|| self.cannot_read("sha256 is not 64 hexadecimal digits"))?,
-            ),
-        };
+        let digest = line.sha256.as_ref().map(|Text(text)| {
+            parse_digest(text)
+                .ok_or_else(|| self.cannot_read("sha256 is not 64 hexadecimal digits"))
+        });
+        let sha256 = digest.transpose()?;
         let path = match check_path(path) {
             Ok(path) if path.split('/').any(temporary::is_ours) => {
-                self.refuse(path, "the name is kept for mkx-vault's own temporary files");
-                return Ok(());
+                let cause = "the name is kept for mkx-vault's own temporary files";
+                return self.refuse(path, cause);
             }
             Ok(path) if path.split('/').next() == Some(MARK) => {
-                self.refuse(path, "the name is kept for mkx-vault's own mark");
-                return Ok(());
+                return self.refuse(path, "the name is kept for mkx-vault's own mark");
             }
             Ok(path) => path,
-            Err(cause) => {
-                self.refuse(&String::from_utf8_lossy(path), cause);
-                return Ok(());
-            }
+            Err(cause) => return self.refuse(&String::from_utf8_lossy(path), cause),
         };
         if self.manifest.files.len() == u32::MAX as usize {
             return Err(self.cannot_read("there are more than 4,294,967,295 files"));
@@ -222,36 +216,34 @@ impl Reading {
         self.manifest.files.push(Wanted {
             path: path.into(),
             size_bytes: line.size_bytes,
-            sha256: digest,
+            sha256,
             optional: line.optional.unwrap_or(false),
         });
         Ok(())
     }
 
-    fn refuse(&mut self, path: &str, cause: impl fmt::Display) {
+    fn refuse(&mut self, path: &str, cause: impl fmt::Display) -> Result<()> {
         let cause = format!("line {} of {}: {cause}", self.number, self.name);
         self.manifest.refused.push(Problem::new(path, cause));
+        Ok(())
     }
 
     fn end(&self, line: &Line) -> Result<()> {
         if line.ok != Some(true) {
-            return Err(Failure::input(format!(
-                "cannot use the manifest from {}: it says that it is not whole",
-                self.name
-            ))
-            .hint("the tool in front of the pipe failed; its own message says why"));
+            return Err(self
+                .cannot_use("it says that it is not whole")
+                .hint(TOOL_FAILED));
         }
         let lines = self.number - 1;
-        if line.files != Some(lines) {
-            let said = line
-                .files
-                .map_or("nothing".into(), |files| files.to_string());
-            return Err(Failure::input(format!(
-                "cannot use the manifest from {}: it holds {lines} files and its last line says {said}",
-                self.name
-            )));
+        if line.files == Some(lines) {
+            return Ok(());
         }
-        Ok(())
+        let said = line
+            .files
+            .map_or("nothing".into(), |files| files.to_string());
+        Err(self.cannot_use(&format!(
+            "it holds {lines} files and its last line says {said}"
+        )))
     }
 
     fn nothing_follows(&mut self, reader: &mut dyn BufRead) -> Result<()> {
@@ -263,30 +255,34 @@ impl Reading {
         Err(self.cannot_read("it follows the manifest's last line"))
     }
 
-    fn finish(self) -> Result<Manifest> {
-        let mut manifest = self.manifest;
+    fn finish(mut self) -> Result<Manifest> {
+        let files = &mut self.manifest.files;
         let mut conflict = None;
-        manifest.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        manifest.files.dedup_by(|later, kept| {
+        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        files.dedup_by(|later, kept| {
             let is_same = later.path == kept.path;
             if is_same && !kept.merge(later) {
                 conflict = Some(kept.path.clone());
             }
             is_same
         });
-        if let Some(twice) = conflict {
-            return Err(Failure::input(format!(
-                "cannot use the manifest from {}: it names {twice:?} twice, with different sizes or digests",
-                self.name
-            )));
+        match conflict {
+            Some(twice) => Err(self.cannot_use(&format!(
+                "it names {twice:?} twice, with different sizes or digests"
+            ))),
+            None => Ok(self.manifest),
         }
-        Ok(manifest)
     }
 
     fn cannot_read(&self, cause: impl fmt::Display) -> Failure {
+        let (number, name) = (self.number, &self.name);
+        Failure::input(format!("cannot read line {number} of {name}: {cause}"))
+    }
+
+    fn cannot_use(&self, cause: &str) -> Failure {
         Failure::input(format!(
-            "cannot read line {} of {}: {cause}",
-            self.number, self.name
+            "cannot use the manifest from {}: {cause}",
+            self.name
         ))
     }
 
@@ -295,11 +291,7 @@ impl Reading {
             1 => "it is empty",
             _ => "its last line is missing, so it is cut off",
         };
-        Failure::input(format!(
-            "cannot use the manifest from {}: {cause}",
-            self.name
-        ))
-        .hint("the tool in front of the pipe failed; its own message says why")
+        self.cannot_use(cause).hint(TOOL_FAILED)
     }
 }
 

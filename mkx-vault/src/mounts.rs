@@ -26,9 +26,8 @@ impl Place {
 /// A line of `/proc/self/mountinfo`; see proc_pid_mountinfo(5).
 struct Mount {
     id: u64,
-    device: String,
-    /// What part of the file system is mounted.
-    root: PathBuf,
+    /// What part of which file system is mounted.
+    root: Place,
     /// Where.
     point: PathBuf,
 }
@@ -38,27 +37,19 @@ struct Mount {
 pub fn places(real_path: &Path) -> Option<Vec<Place>> {
     let mounts = parse(&std::fs::read("/proc/self/mountinfo").ok()?);
     let id = mount_id(real_path)?;
-    let own = mounts
-        .iter()
-        .find(|mount| mount.id == id)?
-        .place_of(real_path)?;
-    let below = mounts
-        .iter()
-        .filter(|mount| mount.point != real_path && mount.point.starts_with(real_path))
-        .map(|mount| Place {
-            device: mount.device.clone(),
-            path: mount.root.clone(),
-        });
+    let mount = mounts.iter().find(|mount| mount.id == id)?;
+    let own = mount.place_of(real_path)?;
+    let is_below = |mount: &Mount| mount.point != real_path && mount.point.starts_with(real_path);
+    let below = mounts.iter().filter(|mount| is_below(mount));
+    let below = below.map(|mount| mount.root.clone());
     Some(std::iter::once(own).chain(below).collect())
 }
 
 impl Mount {
     fn place_of(&self, real_path: &Path) -> Option<Place> {
-        let rest = real_path.strip_prefix(&self.point).ok()?;
-        Some(Place {
-            device: self.device.clone(),
-            path: self.root.join(rest),
-        })
+        let mut place = self.root.clone();
+        place.path.push(real_path.strip_prefix(&self.point).ok()?);
+        Some(place)
     }
 }
 
@@ -71,23 +62,19 @@ fn mount_id(real_path: &Path) -> Option<u64> {
 }
 
 fn parse(table: &[u8]) -> Vec<Mount> {
-    table
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| {
-            let mut fields = line.split(|byte| *byte == b' ');
-            let id = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
-            let _parent = fields.next()?;
-            let device = String::from_utf8_lossy(fields.next()?).into_owned();
-            let root = unescape(fields.next()?);
-            let point = unescape(fields.next()?);
-            Some(Mount {
-                id,
-                device,
-                root,
-                point,
-            })
-        })
-        .collect()
+    let lines = table.split(|byte| *byte == b'\n');
+    let mounts = lines.filter_map(|line| {
+        let mut fields = line.split(|byte| *byte == b' ');
+        let id = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
+        let _parent = fields.next()?;
+        let root = Place {
+            device: String::from_utf8_lossy(fields.next()?).into_owned(),
+            path: unescape(fields.next()?),
+        };
+        let point = unescape(fields.next()?);
+        Some(Mount { id, root, point })
+    });
+    mounts.collect()
 }
 
 /// The kernel writes space, tab, newline and backslash as three octal digits.

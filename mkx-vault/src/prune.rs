@@ -171,11 +171,13 @@ fn remove(target: &Root, path: &str) -> Result<bool> {
     match removed {
         Ok(()) => Ok(true),
         Err(Errno::NOENT) => Ok(false),
-        Err(error) => Err(Failure::peer(format!(
-            "cannot remove {}: {}",
-            target.path.join(path).display(),
-            std::io::Error::from(error)
-        ))),
+        Err(error) => {
+            let (path, error) = (target.path.join(path), std::io::Error::from(error));
+            Err(Failure::peer(format!(
+                "cannot remove {}: {error}",
+                path.display()
+            )))
+        }
     }
 }
 
@@ -185,11 +187,9 @@ fn remove_empty_folders(target: &Root, path: &str) -> u64 {
     let mut rest = path;
     while let Some((folder, _)) = rest.rsplit_once('/') {
         let (parent, name) = folder.rsplit_once('/').unwrap_or(("", folder));
-        let gone = target
-            .folder(parent)
-            .and_then(|parent| rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR))
-            .is_ok();
-        if !gone {
+        let parent = target.folder(parent);
+        let gone = parent.and_then(|fd| rustix::fs::unlinkat(fd, name, AtFlags::REMOVEDIR));
+        if gone.is_err() {
             break;
         }
         removed += 1;

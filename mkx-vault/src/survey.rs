@@ -8,7 +8,7 @@ use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
 use crate::content;
-use crate::fault::{Faults, Problem};
+use crate::fault::{Fault, Faults, failed, on_the_way};
 use crate::manifest::{Manifest, Wanted};
 use crate::tree::{self, Root, called};
 use crate::vaults::Vaults;
@@ -43,10 +43,8 @@ pub struct Survey {
 impl Survey {
     /// What the files to copy take on a disk.
     pub fn allocated_bytes(&self) -> u64 {
-        self.lacking
-            .iter()
-            .map(|file| u64::from(file.blocks) * BLOCK_BYTES)
-            .sum()
+        let blocks = self.lacking.iter().map(|file| u64::from(file.blocks));
+        blocks.sum::<u64>() * BLOCK_BYTES
     }
 
     fn absorb(&mut self, other: Survey) {
@@ -62,12 +60,19 @@ impl Survey {
 pub fn survey(vaults: &Vaults, manifest: &Manifest, jobs: usize, checksum: bool) -> Result<Survey> {
     let all = manifest.all();
     let runs = manifest.by_folder(&all);
-    let parts = workers::share(jobs, &runs, Survey::default, |survey, run| {
-        let positions = run.start as u32..run.end as u32;
-        look_at_folder(vaults, manifest, positions, checksum, survey);
-        !interrupt::arrived()
+    let (parts, result) = workers::share(jobs, &runs, Survey::default, |survey, run| {
+        let (folder, _) = manifest.get(run.start as u32).folder_and_name();
+        let folders = Folders {
+            source: vaults.source.folder(folder),
+            target: vaults.target.folder(folder),
+        };
+        for index in run.start as u32..run.end as u32 {
+            let wanted = manifest.get(index);
+            note(survey, index, wanted, look_at(&folders, wanted, checksum));
+        }
+        interrupt::check()
     });
-    interrupt::check()?;
+    result?;
     let mut whole = Survey::default();
     for part in parts {
         whole.absorb(part);
@@ -83,118 +88,72 @@ struct Folders {
     target: Result<OwnedFd, Errno>,
 }
 
-fn look_at_folder(
-    vaults: &Vaults,
-    manifest: &Manifest,
-    positions: std::ops::Range<u32>,
-    checksum: bool,
-    survey: &mut Survey,
-) {
-    let (folder, _) = manifest.get(positions.start).folder_and_name();
-    let folders = Folders {
-        source: vaults.source.folder(folder),
-        target: vaults.target.folder(folder),
-    };
-    for index in positions {
-        let wanted = manifest.get(index);
-        let verdict = look_at(&folders, wanted, checksum);
-        note(survey, index, wanted, verdict);
-    }
-}
-
 /// What is to be done about one file.
 enum Verdict {
     Copy { size_bytes: u64 },
     Unchanged,
-    Missing,
-    Mismatched(String),
-    Refused(String),
-    Failed(String),
 }
 
-fn note(survey: &mut Survey, index: u32, wanted: &Wanted, verdict: Verdict) {
-    let faults = &mut survey.faults;
-    let problem = |cause| Problem::new(&wanted.path, cause);
+fn note(survey: &mut Survey, index: u32, wanted: &Wanted, verdict: Result<Verdict, Fault>) {
     match verdict {
-        Verdict::Copy { size_bytes } => {
+        Ok(Verdict::Copy { size_bytes }) => {
             survey.bytes += size_bytes;
             survey.lacking.push(Lacking {
                 index,
                 blocks: u32::try_from(size_bytes.div_ceil(BLOCK_BYTES)).unwrap_or(u32::MAX),
             });
         }
-        Verdict::Unchanged => survey.unchanged += 1,
-        Verdict::Missing if wanted.optional => survey.absent += 1,
-        Verdict::Missing => faults.missing.push(wanted.path.to_string()),
-        Verdict::Mismatched(cause) => faults.mismatched.push(problem(cause)),
-        Verdict::Refused(cause) => faults.refused.push(problem(cause)),
-        Verdict::Failed(cause) => faults.failed.push(problem(cause)),
+        Ok(Verdict::Unchanged) => survey.unchanged += 1,
+        Err(Fault::Missing) if wanted.optional => survey.absent += 1,
+        Err(fault) => survey.faults.add(&wanted.path, fault),
     }
 }
 
-fn look_at(folders: &Folders, wanted: &Wanted, checksum: bool) -> Verdict {
+fn look_at(folders: &Folders, wanted: &Wanted, checksum: bool) -> Result<Verdict, Fault> {
     let name = wanted.folder_and_name().1;
-    let source = match look_up(&folders.source, name) {
-        Ok(Some(stat)) => stat,
-        Ok(None) => return Verdict::Missing,
-        Err(error) => return trouble(error, "EA's vault"),
-    };
-    if let Some(kind) = not_a_file(&source) {
-        return Verdict::Refused(format!("it is {kind} in EA's vault"));
-    }
-    let target = match look_up(&folders.target, name) {
-        Ok(stat) => stat,
-        Err(error) => return trouble(error, "EB's vault"),
-    };
-    if let Some(target) = &target {
-        if let Some(kind) = not_a_file(target) {
-            return Verdict::Refused(format!("it is {kind} in EB's vault"));
-        }
-        if (source.st_dev, source.st_ino) == (target.st_dev, target.st_ino) {
-            return Verdict::Refused("EB's file is production's own (a hard link or a bind mount); remove EB's name for it".into());
-        }
+    let source = look_up(&folders.source, name, "EA's vault")?.ok_or(Fault::Missing)?;
+    let target = look_up(&folders.target, name, "EB's vault")?;
+    let inode = |stat: &Stat| (stat.st_dev, stat.st_ino);
+    if target.is_some_and(|target| inode(&target) == inode(&source)) {
+        return Err(Fault::Refused(
+            "EB's file is production's own (a hard link or a bind mount); remove EB's name for it"
+                .into(),
+        ));
     }
     let size_bytes = source.st_size as u64;
     if let Some(expected) = wanted.size_bytes.filter(|expected| *expected != size_bytes) {
-        return Verdict::Mismatched(format!(
+        return Err(Fault::Mismatched(format!(
             "it has {size_bytes} bytes in EA's vault, the manifest says {expected}"
-        ));
+        )));
     }
-    if checksum {
-        return compare_contents(folders, wanted, target.is_some(), size_bytes);
-    }
-    match target {
-        Some(target) if looks_equal(&source, &target) => Verdict::Unchanged,
-        _ => Verdict::Copy { size_bytes },
-    }
-}
-
-/// The file called `name`; nothing where it, or its folder, is not there.
-fn look_up(folder: &Result<OwnedFd, Errno>, name: &str) -> Result<Option<Stat>, Errno> {
-    let absent = |error| match error {
-        Errno::NOENT => Ok(None),
-        error => Err(error),
+    let is_equal = match checksum {
+        true => has_equal_contents(folders, wanted, target.is_some())?,
+        false => target.is_some_and(|target| looks_equal(&source, &target)),
     };
-    match folder {
-        Ok(folder) => tree::stat(folder, name).map(Some).or_else(absent),
-        Err(error) => absent(*error),
-    }
+    Ok(match is_equal {
+        true => Verdict::Unchanged,
+        false => Verdict::Copy { size_bytes },
+    })
 }
 
-fn trouble(error: Errno, place: &str) -> Verdict {
-    match tree::refusal(error) {
-        Some(cause) => Verdict::Refused(format!("{cause} in {place}")),
-        None if error == Errno::NOTDIR => {
-            Verdict::Refused(format!("a file is on the way in {place}"))
-        }
-        None => Verdict::Failed(format!("{} in {place}", std::io::Error::from(error))),
-    }
-}
-
-fn not_a_file(stat: &Stat) -> Option<&'static str> {
-    match tree::kind(stat) {
-        FileType::RegularFile => None,
-        other => Some(called(other)),
+/// The regular file called `name`; nothing where it, or its folder, is not there.
+fn look_up(
+    folder: &Result<OwnedFd, Errno>,
+    name: &str,
+    place: &str,
+) -> Result<Option<Stat>, Fault> {
+    let found = folder.as_ref().map_err(|error| *error);
+    match found.and_then(|folder| tree::stat(folder, name)) {
+        Ok(stat) => match tree::kind(&stat) {
+            FileType::RegularFile => Ok(Some(stat)),
+            other => Err(Fault::Refused(format!(
+                "it is {} in {place}",
+                called(other)
+            ))),
+        },
+        Err(Errno::NOENT) => Ok(None),
+        Err(Errno::NOTDIR) => Err(Fault::Refused(format!("a file is on the way in {place}"))),
+        Err(error) => Err(on_the_way(error, place)),
     }
 }
 
@@ -204,31 +163,22 @@ fn looks_equal(source: &Stat, target: &Stat) -> bool {
         && source.st_mtime_nsec == target.st_mtime_nsec
 }
 
-fn compare_contents(folders: &Folders, wanted: &Wanted, exists: bool, size_bytes: u64) -> Verdict {
-    let failed = |place: &str, error: Errno| {
-        Verdict::Failed(format!("{} in {place}", std::io::Error::from(error)))
-    };
+fn has_equal_contents(folders: &Folders, wanted: &Wanted, exists: bool) -> Result<bool, Fault> {
     let (Ok(source), name) = (&folders.source, wanted.folder_and_name().1) else {
-        return Verdict::Missing;
+        return Err(Fault::Missing);
     };
     if let Some(expected) = wanted.sha256 {
-        match content::digest(source, name) {
-            Ok(digest) if digest == expected => {}
-            Ok(_) => {
-                return Verdict::Mismatched(
-                    "its SHA-256 in EA's vault is not the manifest's".into(),
-                );
-            }
-            Err(error) => return failed("EA's vault", error),
+        let digest = content::digest(source, name);
+        if digest.map_err(|error| failed(error, "EA's vault"))? != expected {
+            let cause = "its SHA-256 in EA's vault is not the manifest's".into();
+            return Err(Fault::Mismatched(cause));
         }
     }
     match &folders.target {
-        Ok(target) if exists => match content::equal(source, target, name) {
-            Ok(true) => Verdict::Unchanged,
-            Ok(false) => Verdict::Copy { size_bytes },
-            Err(error) => failed("one of the vaults", error),
-        },
-        _ => Verdict::Copy { size_bytes },
+        Ok(target) if exists => {
+            content::equal(source, target, name).map_err(|error| failed(error, "one of the vaults"))
+        }
+        _ => Ok(false),
     }
 }
 
@@ -248,11 +198,10 @@ pub fn check_space(target: &Root, survey: &Survey, min_free_bytes: u64) -> Resul
         .hint("make room (mkx-vault prune removes what no manifest names), or lower --min-free"));
     }
     let files = survey.lacking.len() as u64;
-    if space.files.is_some_and(|free| free < files) {
+    if let Some(free) = space.files.filter(|free| *free < files) {
         return Err(Failure::peer(format!(
-            "cannot copy {files} files into {}: its file system has only {} inodes left",
-            target.path.display(),
-            space.files.unwrap_or(0)
+            "cannot copy {files} files into {}: its file system has only {free} inodes left",
+            target.path.display()
         )));
     }
     Ok(space.bytes)
@@ -271,11 +220,8 @@ pub struct Space {
 /// Asks a vault's file system.
 pub fn free_space(root: &Root) -> Result<Space> {
     let stat = rustix::fs::fstatvfs(root.fd()).map_err(|error| {
-        Failure::peer(format!(
-            "cannot ask {} for its free space: {}",
-            root.path.display(),
-            std::io::Error::from(error)
-        ))
+        let (path, error) = (root.path.display(), std::io::Error::from(error));
+        Failure::peer(format!("cannot ask {path} for its free space: {error}"))
     })?;
     Ok(Space {
         bytes: stat.f_bavail.saturating_mul(stat.f_frsize),

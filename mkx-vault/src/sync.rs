@@ -104,13 +104,9 @@ pub fn sync(common: &Common, arguments: &Arguments) -> Result<Answer> {
 }
 
 fn refuse(problems: &[Problem]) -> Result<()> {
-    match first(problems, "copy") {
-        None => Ok(()),
-        Some(message) => {
-            Err(Failure::input(message)
-                .hint("nothing was copied; --keep-going copies the other files"))
-        }
-    }
+    let hint = "nothing was copied; --keep-going copies the other files";
+    let refused = first(problems, "copy").map(|message| Failure::input(message).hint(hint));
+    refused.map_or(Ok(()), Err)
 }
 
 impl Arguments {
@@ -125,9 +121,8 @@ impl Arguments {
 
     fn min_free_bytes(&self, site: Option<&Site>) -> u64 {
         let vault = site.and_then(|site| site.environments.eb.vault.as_ref());
-        self.min_free
-            .or_else(|| vault?.min_free_bytes)
-            .unwrap_or(MIN_FREE_BYTES)
+        let min_free = self.min_free.or_else(|| vault?.min_free_bytes);
+        min_free.unwrap_or(MIN_FREE_BYTES)
     }
 
     /// Looks at every file, and puts the manifest's own refusals with what was found.

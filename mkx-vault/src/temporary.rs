@@ -21,10 +21,9 @@ pub struct Namer {
 impl Namer {
     /// Names that no other run makes, but by a chance of one in four thousand million.
     pub fn new() -> Namer {
-        Namer {
-            // Without random numbers the process id still tells two runs apart.
-            run: getrandom::u32().unwrap_or_else(|_| std::process::id()),
-        }
+        // Without random numbers the process id still tells two runs apart.
+        let run = getrandom::u32().unwrap_or_else(|_| std::process::id());
+        Namer { run }
     }
 
     /// The temporary name of the manifest's file number `index`, which is called `name`.
@@ -47,11 +46,8 @@ pub fn is_ours(name: &str) -> bool {
         return false;
     };
     let digits = &rest[at + MARK.len()..];
-    at > 0
-        && digits.len() == DIGITS
-        && digits
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    at > 0 && digits.len() == DIGITS && digits.bytes().all(is_digit)
 }
 
 /// Removes what a run that died has left behind. The caller holds the site's lock, so no run is

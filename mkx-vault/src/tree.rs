@@ -35,11 +35,8 @@ impl Root {
     /// Opens the directory at a real path (no symlink in it).
     pub fn open(path: &Path, mounts: Mounts) -> Result<Root> {
         let cannot = |error: Errno| {
-            Failure::input(format!(
-                "cannot open the vault {}: {}",
-                path.display(),
-                std::io::Error::from(error)
-            ))
+            let (path, error) = (path.display(), std::io::Error::from(error));
+            Failure::input(format!("cannot open the vault {path}: {error}"))
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(cannot)?;
@@ -247,14 +244,12 @@ fn walk_folder(
             "" => name.to_owned(),
             folder => format!("{folder}/{name}"),
         };
-        match visit(
-            fd.as_fd(),
-            Item {
-                path: &path,
-                name,
-                kind,
-            },
-        ) {
+        let item = Item {
+            path: &path,
+            name,
+            kind,
+        };
+        match visit(fd.as_fd(), item) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => return Err(error),
         }

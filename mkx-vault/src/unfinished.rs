@@ -1,9 +1,8 @@
 //! The note that a run has begun to write, and the repair of one that died.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
+use mkx_contract::tool::replace;
 use mkx_contract::{Failure, Result};
 
 use crate::temporary;
@@ -42,27 +41,14 @@ impl Unfinished {
 
     /// Sets the mark, durably.
     pub fn set(&self) -> Result<()> {
-        let made = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(&self.path)
-            .and_then(|file| file.sync_all())
-            .and_then(|()| match self.path.parent() {
-                Some(folder) => File::open(folder)?.sync_all(),
-                None => Ok(()),
-            });
+        let made = replace::file(&self.path, "", replace::PRIVATE);
         made.map_err(|error| self.cannot("make", &error))
     }
 
     /// Removes the mark.
     pub fn clear(&self) -> Result<()> {
-        match std::fs::remove_file(&self.path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(self.cannot("remove", &error))
-            }
-            _ => Ok(()),
-        }
+        let removed = replace::remove(&self.path);
+        removed.map_err(|error| self.cannot("remove", &error))
     }
 
     fn cannot(&self, verb: &str, error: &std::io::Error) -> Failure {

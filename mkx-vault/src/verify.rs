@@ -132,7 +132,7 @@ impl Verification {
 fn compare(vaults: &Vaults, manifest: &Manifest, jobs: usize) -> Result<Verification> {
     let all = manifest.all();
     let runs = manifest.by_folder(&all);
-    let parts = workers::share(jobs, &runs, Verification::default, |found, run| {
+    let (parts, result) = workers::share(jobs, &runs, Verification::default, |found, run| {
         let (folder, _) = manifest.get(all[run.start]).folder_and_name();
         let source = vaults.source.folder(folder);
         let target = vaults.target.folder(folder);
@@ -140,9 +140,9 @@ fn compare(vaults: &Vaults, manifest: &Manifest, jobs: usize) -> Result<Verifica
             let wanted = manifest.get(index);
             note(found, wanted, judge(&source, &target, wanted));
         }
-        !interrupt::arrived()
+        interrupt::check()
     });
-    interrupt::check()?;
+    result?;
     let mut whole = Verification::default();
     for part in parts {
         whole.equal += part.equal;
@@ -188,10 +188,9 @@ fn judge(source: &Folder, target: &Folder, wanted: &Wanted) -> Result<Verdict, E
     let differs = |cause: &str| Ok(Verdict::Differs(cause.into()));
     let Some((folder, stat)) = look_up(target, name)? else {
         let known = look_up(source, name).is_ok_and(|found| found.is_some());
-        return Ok(if wanted.optional && !known {
-            Verdict::Absent
-        } else {
-            Verdict::Missing
+        return Ok(match wanted.optional && !known {
+            true => Verdict::Absent,
+            false => Verdict::Missing,
         });
     };
     match tree::kind(&stat) {
@@ -211,10 +210,9 @@ fn judge(source: &Folder, target: &Folder, wanted: &Wanted) -> Result<Verdict, E
         return differs("it is production's own file (a hard link or a bind mount)");
     }
     if let Some(expected) = wanted.sha256 {
-        return if content::digest(folder, name)? == expected {
-            Ok(Verdict::Equal)
-        } else {
-            differs("its SHA-256 is not the manifest's")
+        return match content::digest(folder, name)? == expected {
+            true => Ok(Verdict::Equal),
+            false => differs("its SHA-256 is not the manifest's"),
         };
     }
     match original {
@@ -232,13 +230,10 @@ fn look_up<'a>(
     folder: &'a Folder,
     name: &str,
 ) -> rustix::io::Result<Option<(&'a OwnedFd, rustix::fs::Stat)>> {
-    let found = match folder {
-        Ok(folder) => tree::stat(folder, name).map(|stat| Some((folder, stat))),
-        Err(error) => Err(*error),
-    };
-    match found {
+    let folder = folder.as_ref().map_err(|error| *error);
+    match folder.and_then(|folder| Ok((folder, tree::stat(folder, name)?))) {
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
-        found => found,
+        found => found.map(Some),
     }
 }
 
