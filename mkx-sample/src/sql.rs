@@ -9,8 +9,35 @@ pub fn identifier(name: &str) -> String {
 
 /// Several identifiers with commas between.
 pub fn identifiers<S: AsRef<str>>(names: &[S]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| identifier(name.as_ref())).collect();
-    quoted.join(", ")
+    list(names.iter().map(|name| identifier(name.as_ref())))
+}
+
+/// Parts with commas between.
+pub fn list(parts: impl IntoIterator<Item: AsRef<str>>) -> String {
+    joined(parts, ", ")
+}
+
+/// That all of the conditions hold; without any, TRUE.
+pub fn all(conditions: impl IntoIterator<Item: AsRef<str>>) -> String {
+    Some(joined(conditions, " AND "))
+        .filter(|all| !all.is_empty())
+        .unwrap_or_else(|| "TRUE".into())
+}
+
+/// That one of the conditions holds; without any, FALSE.
+pub fn any(conditions: impl IntoIterator<Item: AsRef<str>>) -> String {
+    Some(joined(conditions, " OR "))
+        .filter(|any| !any.is_empty())
+        .unwrap_or_else(|| "FALSE".into())
+}
+
+fn joined(parts: impl IntoIterator<Item: AsRef<str>>, between: &str) -> String {
+    let mut text = String::new();
+    for (at, part) in parts.into_iter().enumerate() {
+        text.push_str(if at > 0 { between } else { "" });
+        text.push_str(part.as_ref());
+    }
+    text
 }
 
 /// A string literal that is right whatever `standard_conforming_strings` says.
