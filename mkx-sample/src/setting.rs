@@ -36,11 +36,9 @@ impl Setting {
     /// Exit 3 where one is named and missing, or where it is not right.
     pub fn of(common: &Common) -> Result<Setting> {
         let site = common.site_if_any()?;
+        let sample = site.as_ref().map(|site| site.sample.clone());
         Ok(Setting {
-            sample: site
-                .as_ref()
-                .map(|site| site.sample.clone())
-                .unwrap_or_default(),
+            sample: sample.unwrap_or_default(),
             site,
         })
     }
@@ -91,12 +89,8 @@ impl Setting {
     /// # Errors
     /// Exit 3 where its place is empty.
     pub fn secret(&self, source: &Source) -> Result<Secret> {
-        source.read(
-            &self
-                .eb()
-                .map(Environment::env_file_paths)
-                .unwrap_or_default(),
-        )
+        let env_files = self.eb().map(Environment::env_file_paths);
+        source.read(&env_files.unwrap_or_default())
     }
 
     /// Who is to own EB's tables, where the site says it.

@@ -116,17 +116,12 @@ impl Copying<'_> {
             }
         });
         interrupt::check()?;
-        if let Some(failure) = work
-            .failure
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
+        let failure = work.failure.into_inner();
+        if let Some(failure) = failure.unwrap_or_else(PoisonError::into_inner) {
             return Err(failure);
         }
-        let mut copied = work
-            .copied
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let copied = work.copied.into_inner();
+        let mut copied = copied.unwrap_or_else(PoisonError::into_inner);
         copied.sort_by(|a, b| a.table.cmp(&b.table));
         Ok(copied)
     }
@@ -136,11 +131,7 @@ fn text_only(client: &mut Client, endpoint: &Endpoint) -> Result<BTreeSet<TableN
     let rows = client
         .query(TEXT_ONLY, &[])
         .map_err(|error| endpoint.cannot("read the types of", &error))?;
-    let name = |row: &postgres::Row| TableName {
-        schema: row.get(0),
-        name: row.get(1),
-    };
-    Ok(rows.iter().map(name).collect())
+    Ok(rows.iter().map(|row| TableName::at(row, 0)).collect())
 }
 
 impl Work<'_> {
@@ -173,11 +164,9 @@ impl Work<'_> {
             if self.is_failed.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            let copied = self.table(copy, &mut from, &mut to)?;
-            self.copied
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(copied);
+            let table = self.table(copy, &mut from, &mut to)?;
+            let mut copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
+            copied.push(table);
         }
     }
 
@@ -195,16 +184,14 @@ impl Work<'_> {
         let read =
             |error: &postgres::Error| source.endpoint.cannot(&format!("read {name} from"), error);
         let write = |error: &postgres::Error| target.cannot(&format!("write {name} to"), error);
-        let is_partitioned = catalog
-            .tables
-            .get(&copy.table)
-            .is_some_and(|table| table.is_partitioned);
-        let format = if self.text_only.contains(&copy.table) {
-            "FORMAT text"
-        } else {
-            "FORMAT binary"
+        let format = match self.text_only.contains(&copy.table) {
+            true => "FORMAT text",
+            false => "FORMAT binary",
         };
-        let freeze = if is_partitioned { "" } else { ", FREEZE" };
+        let freeze = match catalog.tables.get(&copy.table) {
+            Some(table) if table.is_partitioned => "",
+            _ => ", FREEZE",
+        };
         let into = format!(
             "COPY {} ({}) FROM STDIN ({format}{freeze})",
             copy.table.sql(),
@@ -265,10 +252,8 @@ impl Work<'_> {
 
 /// The server's own words are inside the stream's error.
 fn broken(error: &std::io::Error, cannot: &dyn Fn(&postgres::Error) -> Failure) -> Failure {
-    match error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<postgres::Error>())
-    {
+    let inner = error.get_ref();
+    match inner.and_then(|inner| inner.downcast_ref::<postgres::Error>()) {
         Some(inner) => cannot(inner),
         None => Failure::peer(format!("cannot copy: {error}")),
     }

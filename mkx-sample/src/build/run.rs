@@ -18,6 +18,7 @@ use crate::build::sequences::{self, Sequence};
 use crate::build::staging::{Build, Folder};
 use crate::build::watch::Watch;
 use crate::choose::choice::{Choice, apply_cap};
+
 use crate::choose::plan::Roots;
 use crate::choose::selection::{Selection, select};
 use crate::database::catalog::Catalog;
@@ -27,7 +28,7 @@ use crate::database::source::{Settings, Source};
 use crate::judge::{self, Moment, Verification};
 use crate::policy::{PolicyFile, check};
 use crate::setting::{Held, Setting};
-use crate::target::cluster::Cluster;
+use crate::target::cluster::{self, Cluster};
 use crate::target::grants::{Kept, Privilege};
 use crate::target::guard::{self, Target};
 use crate::target::names::Names;
@@ -133,10 +134,8 @@ impl Run<'_> {
             Some(mut live) => Kept::read(&mut live, &self.to)?,
             None => Kept::default(),
         };
-        let named = self.setting.owner().map(str::to_owned);
-        let owner = named
-            .or_else(|| kept.table_owner.clone())
-            .unwrap_or_else(|| self.to.role());
+        let named = self.setting.owner().or(kept.table_owner.as_deref());
+        let owner = named.map_or_else(|| self.to.role(), str::to_owned);
         self.privilege(&kept, &owner)
             .check_roles(&mut target.cluster.client, &self.to)?;
         let password = password::of(self.setting, &held.directory)?;
@@ -226,7 +225,7 @@ impl Run<'_> {
             sequences: &ready.sequences,
             privilege: self.privilege(&ready.kept, &ready.owner),
             jobs: self.jobs,
-            folder: folder.path(),
+            folder: &folder.0,
             label: &held.label,
             mark: &ready.mark,
             watch,
@@ -238,10 +237,8 @@ impl Run<'_> {
         watch.snapshot_is_released();
         if verification.ok {
             // Only the judge says in which moment of EA everything was right.
-            ready
-                .mark
-                .judged_snapshot
-                .clone_from(&verification.judged_snapshot);
+            let snapshot = &verification.judged_snapshot;
+            ready.mark.judged_snapshot.clone_from(snapshot);
             self.put_in_place(ready, cluster, phases)?;
         }
         Ok(Outcome {
@@ -294,15 +291,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Best effort: what can not be removed now is removed by the next run.
     fn clean_up(&self) {
-        let removed = Cluster::open(&self.to, self.setting.name())
-            .and_then(|mut cluster| cluster.remove_leftovers());
-        if let Err(failure) = removed {
-            voice::warn(format!(
-                "{failure}; the next run removes what was built so far"
-            ));
-        }
+        cluster::clean_up(&self.to, self.setting.name(), "what was built so far");
     }
 
     fn report(&self, ready: &Ready, outcome: Outcome, phases: &Phases, since: Instant) -> Report {

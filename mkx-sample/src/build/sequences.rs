@@ -3,14 +3,14 @@
 use mkx_contract::{Failure, Result};
 use postgres::Client;
 
+use crate::database::catalog::TableName;
 use crate::database::endpoint::{Endpoint, cause};
 use crate::sql::{identifier, literal};
 
 /// Where a sequence of EA stands.
 #[derive(Debug, Clone)]
 pub struct Sequence {
-    schema: String,
-    name: String,
+    name: TableName,
     /// Nothing where EA's role may not read it.
     stands: Option<(i64, bool)>,
 }
@@ -49,26 +49,22 @@ pub fn read(client: &mut Client, source: &Endpoint) -> Result<Vec<Sequence>> {
     let mut sequences = Vec::new();
     for row in client.query(SEQUENCES, &[]).map_err(cannot)? {
         let mut sequence = Sequence {
-            schema: row.get(0),
-            name: row.get(1),
+            name: TableName::at(&row, 0),
             stands: None,
         };
         let (may_read, is_owned): (bool, bool) = (row.get(2), row.get(3));
         if may_read {
-            let select = format!("SELECT last_value, is_called FROM {}", sequence.sql());
+            let select = format!("SELECT last_value, is_called FROM {}", sequence.name.sql());
             let row = client.query_one(&select, &[]).map_err(cannot)?;
             sequence.stands = Some((row.get(0), row.get(1)));
         } else if !is_owned {
+            let (name, role) = (&sequence.name, identifier(&source.role()));
             return Err(Failure::input(format!(
                 "cannot read the sequence {} of \"{}\": the role may not",
-                sequence.name,
+                name.name,
                 source.database()
             ))
-            .hint(format!(
-                "GRANT SELECT ON SEQUENCE {} TO {}",
-                sequence.sql(),
-                identifier(&source.role())
-            )));
+            .hint(format!("GRANT SELECT ON SEQUENCE {} TO {role}", name.sql())));
         }
         sequences.push(sequence);
     }
@@ -76,39 +72,27 @@ pub fn read(client: &mut Client, source: &Endpoint) -> Result<Vec<Sequence>> {
 }
 
 impl Sequence {
-    fn sql(&self) -> String {
-        format!("{}.{}", identifier(&self.schema), identifier(&self.name))
-    }
-
     /// Sets the sequence in EB: as in EA, but ahead of every column that it fills.
     fn set(&self, client: &mut Client) -> Result<(), postgres::Error> {
-        let columns = client.query(COLUMNS, &[&self.schema, &self.name])?;
-        let increment: i64 = client
-            .query_one(
-                "SELECT seqincrement FROM pg_sequence WHERE seqrelid = $1::text::regclass",
-                &[&self.sql()],
-            )?
-            .get(0);
-        let is_rising = increment > 0;
-        let mut furthest: Option<i64> = None;
+        let columns = client.query(COLUMNS, &[&self.name.schema, &self.name.name])?;
+        let is_rising =
+            "SELECT seqincrement > 0 FROM pg_sequence WHERE seqrelid = $1::text::regclass";
+        let is_rising: bool = client.query_one(is_rising, &[&self.name.sql()])?.get(0);
+        let mut values: Vec<i64> = Vec::new();
         for column in &columns {
-            let [schema, table, name]: [String; 3] = [column.get(0), column.get(1), column.get(2)];
+            let (table, name) = (TableName::at(column, 0).sql(), identifier(column.get(2)));
             let function = if is_rising { "max" } else { "min" };
-            let select = format!(
-                "SELECT {function}({})::bigint FROM {}.{}",
-                identifier(&name),
-                identifier(&schema),
-                identifier(&table)
-            );
-            let value: Option<i64> = client.query_one(&select, &[])?.get(0);
-            furthest = match (furthest, value) {
-                (Some(a), Some(b)) if is_rising => Some(a.max(b)),
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
+            let select = format!("SELECT {function}({name})::bigint FROM {table}");
+            values.extend(client.query_one(&select, &[])?.get::<_, Option<i64>>(0));
         }
+        let values = values.into_iter();
+        let furthest = if is_rising {
+            values.max()
+        } else {
+            values.min()
+        };
         if let Some((value, is_called)) = place(self.stands, furthest, is_rising) {
-            let name = literal(&self.sql());
+            let name = literal(&self.name.sql());
             client.batch_execute(&format!(
                 "SELECT pg_catalog.setval({name}::regclass, {value}, {is_called})"
             ))?;
@@ -148,7 +132,7 @@ pub fn set(sequences: &[Sequence], client: &mut Client, target: &Endpoint) -> Re
         sequence.set(client).map_err(|error| {
             Failure::peer(format!(
                 "cannot set the sequence {} of \"{}\": {}",
-                sequence.name,
+                sequence.name.name,
                 target.database(),
                 cause(&error)
             ))

@@ -109,9 +109,7 @@ impl<'a> Build<'a> {
 }
 
 /// A folder for the files of one run; what a killed run left in it goes.
-pub struct Folder {
-    path: PathBuf,
-}
+pub struct Folder(pub PathBuf);
 
 impl Folder {
     /// Makes it under the state directory, whose lock is held.
@@ -125,17 +123,12 @@ impl Folder {
             _ => std::fs::create_dir(&path),
         };
         made.map_err(|error| Failure::peer(format!("cannot make {}: {error}", path.display())))?;
-        Ok(Folder { path })
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Folder(path))
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.path);
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -3,8 +3,8 @@
 use mkx_contract::Result;
 use postgres::Client;
 
+use crate::database::catalog::TableName;
 use crate::database::endpoint::Endpoint;
-use crate::sql::identifier;
 
 /// In the order in which they were made: each after those that it reads.
 const FILLED: &str = "
@@ -19,11 +19,7 @@ pub fn filled(client: &mut Client, source: &Endpoint) -> Result<Vec<String>> {
     let rows = client
         .query(FILLED, &[])
         .map_err(|error| source.cannot("read the views of", &error))?;
-    let name = |row: &postgres::Row| {
-        let (schema, name): (String, String) = (row.get(0), row.get(1));
-        format!("{}.{}", identifier(&schema), identifier(&name))
-    };
-    Ok(rows.iter().map(name).collect())
+    Ok(rows.iter().map(|row| TableName::at(row, 0).sql()).collect())
 }
 
 /// Fills them in EB's new database.

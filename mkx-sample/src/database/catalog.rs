@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use mkx_contract::{Failure, Result};
-use postgres::Client;
+use postgres::{Client, Row};
 
 use crate::database::endpoint::cause;
 use crate::database::release::Release;
 use crate::sql;
 
 /// A table's name. Its text form is the policy's: `users`, or `schema.name` outside `public`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableName {
     /// The schema.
     pub schema: String,
@@ -20,13 +20,18 @@ pub struct TableName {
 }
 
 impl TableName {
+    /// From two columns of a row: schema and name.
+    pub fn at(row: &Row, column: usize) -> TableName {
+        TableName {
+            schema: row.get(column),
+            name: row.get(column + 1),
+        }
+    }
+
     /// As SQL: `"public"."users"`.
     pub fn sql(&self) -> String {
-        format!(
-            "{}.{}",
-            sql::identifier(&self.schema),
-            sql::identifier(&self.name)
-        )
+        let (schema, name) = (sql::identifier(&self.schema), sql::identifier(&self.name));
+        format!("{schema}.{name}")
     }
 }
 
@@ -50,7 +55,7 @@ pub struct Catalog {
 }
 
 /// A table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Table {
     /// Its name.
     pub name: TableName,
@@ -145,18 +150,33 @@ impl Catalog {
     /// Exit 4.
     pub fn read(client: &mut Client) -> Result<Catalog> {
         let release = Release::of(client).map_err(|error| cannot_read(&error))?;
-        let mut reader = Reader { client };
+        let mut rows = |sql: &str| {
+            let rows = client.query(sql, &[]);
+            rows.map_err(|error| cannot_read(&error))
+        };
+        let tables = rows(TABLES)?.into_iter().map(|row| Table {
+            name: TableName::at(&row, 0),
+            is_partitioned: row.get(2),
+            estimated_rows: row.get(3),
+            ..Table::default()
+        });
         let mut catalog = Catalog {
             release,
-            tables: BTreeMap::new(),
+            tables: tables.map(|table| (table.name.clone(), table)).collect(),
         };
-        for table in reader.tables()? {
-            catalog.tables.insert(table.name.clone(), table);
-        }
-        reader.columns(&mut catalog)?;
-        reader.keys(&mut catalog)?;
-        reader.foreign_keys(&mut catalog)?;
+        catalog.add(rows(COLUMNS)?, Table::add_column);
+        catalog.add(rows(KEYS)?, Table::add_key);
+        catalog.add(rows(FOREIGN_KEYS)?, Table::add_foreign_key);
         Ok(catalog)
+    }
+
+    /// Adds to the tables what rows say of them; of other tables nothing is kept.
+    fn add(&mut self, rows: Vec<Row>, add: fn(&mut Table, &Row)) {
+        for row in rows {
+            if let Some(table) = self.tables.get_mut(&TableName::at(&row, 0)) {
+                add(table, &row);
+            }
+        }
     }
 }
 
@@ -204,93 +224,39 @@ JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnam
 WHERE k.contype = 'f' AND k.conparentid = 0
 ORDER BY n.nspname, c.relname, k.conname";
 
-struct Reader<'a> {
-    client: &'a mut Client,
-}
-
 fn cannot_read(error: &postgres::Error) -> Failure {
     Failure::peer(format!("cannot read the catalog: {}", cause(error)))
 }
 
-impl Reader<'_> {
-    fn rows(&mut self, sql: &str) -> Result<Vec<postgres::Row>> {
-        self.client
-            .query(sql, &[])
-            .map_err(|error| cannot_read(&error))
+impl Table {
+    fn add_column(&mut self, row: &Row) {
+        let max_length: Option<i32> = row.get(5);
+        self.columns.push(Column {
+            name: row.get(2),
+            type_name: row.get(3),
+            base_type: row.get(4),
+            max_length: max_length.and_then(|length| u32::try_from(length).ok()),
+            is_nullable: row.get(6),
+            is_generated: row.get(7),
+            is_enum: row.get(8),
+        });
     }
 
-    fn tables(&mut self) -> Result<Vec<Table>> {
-        let rows = self.rows(TABLES)?;
-        Ok(rows
-            .iter()
-            .map(|row| Table {
-                name: name_of(row),
-                is_partitioned: row.get(2),
-                columns: Vec::new(),
-                primary_key: Vec::new(),
-                unique_keys: Vec::new(),
-                foreign_keys: Vec::new(),
-                estimated_rows: row.get(3),
-            })
-            .collect())
-    }
-
-    fn columns(&mut self, catalog: &mut Catalog) -> Result<()> {
-        for row in self.rows(COLUMNS)? {
-            let Some(table) = catalog.tables.get_mut(&name_of(&row)) else {
-                continue;
-            };
-            let max_length: Option<i32> = row.get(5);
-            table.columns.push(Column {
-                name: row.get(2),
-                type_name: row.get(3),
-                base_type: row.get(4),
-                max_length: max_length.and_then(|length| u32::try_from(length).ok()),
-                is_nullable: row.get(6),
-                is_generated: row.get(7),
-                is_enum: row.get(8),
-            });
+    fn add_key(&mut self, row: &Row) {
+        let columns: Vec<String> = row.get(3);
+        if row.get(2) {
+            self.primary_key = columns;
+        } else if !self.unique_keys.contains(&columns) {
+            self.unique_keys.push(columns);
         }
-        Ok(())
     }
 
-    fn keys(&mut self, catalog: &mut Catalog) -> Result<()> {
-        for row in self.rows(KEYS)? {
-            let Some(table) = catalog.tables.get_mut(&name_of(&row)) else {
-                continue;
-            };
-            let columns: Vec<String> = row.get(3);
-            if row.get(2) {
-                table.primary_key = columns;
-            } else if !table.unique_keys.contains(&columns) {
-                table.unique_keys.push(columns);
-            }
-        }
-        Ok(())
-    }
-
-    fn foreign_keys(&mut self, catalog: &mut Catalog) -> Result<()> {
-        for row in self.rows(FOREIGN_KEYS)? {
-            let Some(table) = catalog.tables.get_mut(&name_of(&row)) else {
-                continue;
-            };
-            table.foreign_keys.push(ForeignKey {
-                name: row.get(2),
-                parent: TableName {
-                    schema: row.get(3),
-                    name: row.get(4),
-                },
-                columns: row.get(5),
-                parent_columns: row.get(6),
-            });
-        }
-        Ok(())
-    }
-}
-
-fn name_of(row: &postgres::Row) -> TableName {
-    TableName {
-        schema: row.get(0),
-        name: row.get(1),
+    fn add_foreign_key(&mut self, row: &Row) {
+        self.foreign_keys.push(ForeignKey {
+            name: row.get(2),
+            parent: TableName::at(row, 3),
+            columns: row.get(5),
+            parent_columns: row.get(6),
+        });
     }
 }

@@ -2,6 +2,7 @@
 //! our mark is ever removed.
 
 use crate::database::mark::Mark;
+use mkx_contract::tool::voice;
 use mkx_contract::{Failure, Result};
 use postgres::Client;
 use postgres::error::SqlState;
@@ -53,25 +54,27 @@ impl Locale {
     }
 
     fn clauses(&self) -> String {
-        let mut text = format!(
-            "ENCODING {} LC_COLLATE {} LC_CTYPE {}",
+        let locale = literal(self.locale.as_deref().unwrap_or_default());
+        let provider = match self.provider.as_str() {
+            "i" => format!("icu ICU_LOCALE {locale}"),
+            "b" => format!("builtin BUILTIN_LOCALE {locale}"),
+            _ => "libc".into(),
+        };
+        format!(
+            "ENCODING {} LC_COLLATE {} LC_CTYPE {} LOCALE_PROVIDER {provider}",
             literal(&self.encoding),
             literal(&self.collate),
             literal(&self.ctype)
-        );
-        let locale = literal(self.locale.as_deref().unwrap_or_default());
-        match self.provider.as_str() {
-            "i" => text.push_str(&format!(" LOCALE_PROVIDER icu ICU_LOCALE {locale}")),
-            "b" => text.push_str(&format!(" LOCALE_PROVIDER builtin BUILTIN_LOCALE {locale}")),
-            _ => text.push_str(" LOCALE_PROVIDER libc"),
-        }
-        text
+        )
     }
 }
 
-/// What a database of this name says of itself.
-struct Found {
-    mark: Option<Mark>,
+/// What a database of the server says of itself.
+pub struct Found {
+    /// The number that it keeps whatever it is called.
+    pub number: u32,
+    /// Its mark, where it has one.
+    pub mark: Option<Mark>,
     is_birthmarked: bool,
 }
 
@@ -132,14 +135,13 @@ impl Cluster {
     /// # Errors
     /// Exit 4.
     pub fn execute(&mut self, statement: &str, doing: &str) -> Result<()> {
-        self.client.batch_execute(statement).map_err(|error| {
-            let failure = Failure::peer(format!(
-                "cannot {doing} on {}: {}",
-                self.live.address(),
-                cause(&error)
-            ));
-            advised(failure, &error)
-        })
+        let done = self.client.batch_execute(statement);
+        done.map_err(|error| advised(self.cannot(doing, &error), &error))
+    }
+
+    fn cannot(&self, doing: &str, error: &postgres::Error) -> Failure {
+        let (address, cause) = (self.live.address(), cause(error));
+        Failure::peer(format!("cannot {doing} on {address}: {cause}"))
     }
 
     /// True where the database is there and ours.
@@ -169,51 +171,15 @@ impl Cluster {
     /// # Errors
     /// Exit 5.
     pub fn check_names(&mut self) -> Result<()> {
-        for name in self.all_names() {
-            self.is_ours(&name)?;
+        let names = self.names.clone();
+        for name in names
+            .leftovers()
+            .into_iter()
+            .chain([names.pristine.as_str()])
+        {
+            self.is_ours(name)?;
         }
         Ok(())
-    }
-
-    fn all_names(&self) -> Vec<String> {
-        let leftovers = self.names.leftovers().map(str::to_owned);
-        leftovers
-            .into_iter()
-            .chain([self.names.pristine.clone()])
-            .collect()
-    }
-
-    /// True where EB's own database is there.
-    ///
-    /// # Errors
-    /// Exit 4.
-    pub fn has_live(&mut self) -> Result<bool> {
-        let name = self.names.live.clone();
-        Ok(self.find(&name)?.is_some())
-    }
-
-    /// The number that a database keeps whatever it is called.
-    ///
-    /// # Errors
-    /// Exit 4.
-    pub fn number(&mut self, name: &str) -> Result<Option<u32>> {
-        let row = self
-            .client
-            .query_opt(
-                "SELECT oid FROM pg_database WHERE datname = $1::text",
-                &[&name],
-            )
-            .map_err(|error| self.maintenance.cannot("look around from", &error))?;
-        Ok(row.map(|row| row.get(0)))
-    }
-
-    /// The mark of EB's own database, where it has one.
-    ///
-    /// # Errors
-    /// Exit 4.
-    pub fn live_mark(&mut self) -> Result<Option<Mark>> {
-        let name = self.names.live.clone();
-        Ok(self.find(&name)?.and_then(|found| found.mark))
     }
 
     /// The mark of the untouched copy to go back to, where there is one that was finished.
@@ -228,18 +194,21 @@ impl Cluster {
         Ok(self.find(&name)?.and_then(|found| found.mark))
     }
 
-    fn find(&mut self, name: &str) -> Result<Option<Found>> {
-        let row = self
-            .client
-            .query_opt(
-                "SELECT shobj_description(oid, 'pg_database'), datconnlimit
-                 FROM pg_database WHERE datname = $1::text",
-                &[&name],
-            )
-            .map_err(|error| self.maintenance.cannot("look around from", &error))?;
+    /// Looks for a database of the server.
+    ///
+    /// # Errors
+    /// Exit 4.
+    pub fn find(&mut self, name: &str) -> Result<Option<Found>> {
+        let row = self.client.query_opt(
+            "SELECT shobj_description(oid, 'pg_database'), datconnlimit, oid
+             FROM pg_database WHERE datname = $1::text",
+            &[&name],
+        );
+        let row = row.map_err(|error| self.maintenance.cannot("look around from", &error))?;
         Ok(row.map(|row| {
             let comment: Option<String> = row.get(0);
             Found {
+                number: row.get(2),
                 is_birthmarked: comment.is_none() && row.get::<_, i32>(1) == BIRTHMARK,
                 mark: comment.as_deref().and_then(Mark::parse),
             }
@@ -293,34 +262,24 @@ impl Cluster {
         match self.client.batch_execute(&exact) {
             Ok(()) => {}
             Err(error) if is_about_locale(&error) => {
-                mkx_contract::tool::voice::warn(format!(
+                voice::warn(format!(
                     "the development server does not know production's locale ({}): text may sort otherwise there",
                     cause(&error)
                 ));
-                let encoding = literal(&locale.encoding);
-                self.execute(
-                    &format!("{head} ENCODING {encoding}"),
-                    &format!("make \"{name}\""),
-                )?;
+                let plain = format!("{head} ENCODING {}", literal(&locale.encoding));
+                self.execute(&plain, &format!("make \"{name}\""))?;
             }
-            Err(error) => {
-                return Err(self.cannot_make(name, &error));
-            }
+            Err(error) => return Err(self.cannot_make(name, &error)),
         }
         self.mark(name, mark)
     }
 
     fn cannot_make(&self, name: &str, error: &postgres::Error) -> Failure {
-        let failure = Failure::peer(format!(
-            "cannot make \"{name}\" on {}: {}",
-            self.live.address(),
-            cause(error)
-        ));
+        let failure = self.cannot(&format!("make \"{name}\""), error);
         if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
-            let role = self.live.role();
+            let role = identifier(&self.live.role());
             return failure.hint(format!(
-                "let the role make databases: ALTER ROLE {} CREATEDB",
-                identifier(&role)
+                "let the role make databases: ALTER ROLE {role} CREATEDB"
             ));
         }
         advised(failure, error)
@@ -348,9 +307,8 @@ impl Cluster {
             identifier(from),
             !is_untouchable,
         );
-        self.client
-            .batch_execute(&statement)
-            .map_err(|error| self.cannot_make(to, &error))?;
+        let made = self.client.batch_execute(&statement);
+        made.map_err(|error| self.cannot_make(to, &error))?;
         self.mark(to, mark)
     }
 
@@ -359,14 +317,10 @@ impl Cluster {
     /// # Errors
     /// Exit 4.
     pub fn mark(&mut self, name: &str, mark: &Mark) -> Result<()> {
-        let name = identifier(name);
-        self.execute(
-            &format!(
-                "COMMENT ON DATABASE {name} IS {}; ALTER DATABASE {name} CONNECTION LIMIT -1",
-                literal(&mark.to_comment())
-            ),
-            &format!("mark {name}"),
-        )
+        let (name, comment) = (identifier(name), literal(&mark.to_comment()));
+        let comment = format!("COMMENT ON DATABASE {name} IS {comment}");
+        let statements = format!("{comment}; ALTER DATABASE {name} CONNECTION LIMIT -1");
+        self.execute(&statements, &format!("mark {name}"))
     }
 
     /// Roles that are in EB's own database and whose sessions can not be ended at the swap.
@@ -395,6 +349,14 @@ impl Cluster {
     pub fn end_sessions(&mut self, names: &[&str]) -> Result<()> {
         end_sessions(&mut self.client, names)
             .map_err(|error| self.maintenance.cannot("end sessions from", &error))
+    }
+}
+
+/// Removes what is left, best effort: what can not be removed now, the next run removes.
+pub fn clean_up(live: &Endpoint, site: Option<&str>, what: &str) {
+    let removed = Cluster::open(live, site).and_then(|mut cluster| cluster.remove_leftovers());
+    if let Err(failure) = removed {
+        voice::warn(format!("{failure}; the next run removes {what}"));
     }
 }
 

@@ -99,14 +99,10 @@ fn file(row: &Row, rules: &[FileRule]) -> Result<File> {
             path.escape_debug()
         )));
     }
-    let size_bytes = match size_bytes.map(u64::try_from) {
-        Some(Ok(size)) => Some(size),
-        Some(Err(_)) => return Err(bad(format!("a negative size for \"{path}\""))),
-        None => None,
-    };
+    let size_bytes = size_bytes.map(u64::try_from).transpose();
     Ok(File {
+        size_bytes: size_bytes.map_err(|_| bad(format!("a negative size for \"{path}\"")))?,
         path,
-        size_bytes,
         sha256: sha256.map(|digest| digest.to_ascii_lowercase()),
         optional: row.get(3),
     })

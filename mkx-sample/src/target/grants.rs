@@ -178,13 +178,13 @@ impl ObjectGrants {
     fn put_back(&self, client: &mut Client, (kind, name): &Object, now: &ObjectGrants) {
         for privileges in &now.grants {
             let role = privileges.role();
-            keep(client, &format!("REVOKE ALL ON {kind} {name} FROM {role}"));
+            keep(client, format!("REVOKE ALL ON {kind} {name} FROM {role}"));
         }
         if self.is_closed {
-            keep(client, &format!("REVOKE ALL ON {kind} {name} FROM PUBLIC"));
+            keep(client, format!("REVOKE ALL ON {kind} {name} FROM PUBLIC"));
         }
         for privileges in &self.grants {
-            keep(client, &privileges.statement(&format!("{kind} {name}")));
+            keep(client, privileges.statement(&format!("{kind} {name}")));
         }
     }
 }
@@ -258,19 +258,20 @@ impl Privilege<'_> {
         run(
             client,
             target,
-            &format!("GRANT ALL ON SCHEMA public TO {owner}"),
+            format!("GRANT ALL ON SCHEMA public TO {owner}"),
         )?;
-        for statement in &self.kept.default_privileges {
+        for statement in self.kept.default_privileges.iter().cloned() {
             keep(client, statement);
         }
         for grant in self.grants {
             let role = identifier(&grant.role);
             let head = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT");
             for (kind, privileges) in given(grant) {
+                let privileges = privileges.join(", ");
                 run(
                     client,
                     target,
-                    &format!("{head} {} ON {kind}S TO {role}", privileges.join(", ")),
+                    format!("{head} {privileges} ON {kind}S TO {role}"),
                 )?;
             }
         }
@@ -293,20 +294,15 @@ impl Privilege<'_> {
         }
         let schemas = schemas(client, target)?;
         for grant in self.grants {
-            let role = identifier(&grant.role);
-            let all = identifiers(&schemas);
+            let (role, all) = (identifier(&grant.role), identifiers(&schemas));
             run(
                 client,
                 target,
-                &format!("GRANT USAGE ON SCHEMA {all} TO {role}"),
+                format!("GRANT USAGE ON SCHEMA {all} TO {role}"),
             )?;
             for (kind, privileges) in given(grant) {
-                let privileges = privileges.join(", ");
-                run(
-                    client,
-                    target,
-                    &format!("GRANT {privileges} ON ALL {kind}S IN SCHEMA {all} TO {role}"),
-                )?;
+                let head = format!("GRANT {} ON ALL {kind}S", privileges.join(", "));
+                run(client, target, format!("{head} IN SCHEMA {all} TO {role}"))?;
             }
         }
         Ok(())
@@ -318,19 +314,16 @@ impl Privilege<'_> {
     /// # Errors
     /// Exit 4.
     pub fn seal(&self, cluster: &mut Cluster, name: &str) -> Result<()> {
-        let database = identifier(name);
+        let database = format!("DATABASE {}", identifier(name));
         let (client, target) = (&mut cluster.client, &cluster.maintenance);
         if let Some(grants) = &self.kept.database_grants {
             run(
                 client,
                 target,
-                &format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC"),
+                format!("REVOKE ALL ON {database} FROM PUBLIC"),
             )?;
             for privileges in grants {
-                keep(
-                    client,
-                    &privileges.statement(&format!("DATABASE {database}")),
-                );
+                keep(client, privileges.statement(&database));
             }
         }
         for grant in self.grants {
@@ -338,63 +331,51 @@ impl Privilege<'_> {
             run(
                 client,
                 target,
-                &format!("GRANT CONNECT ON DATABASE {database} TO {role}"),
+                format!("GRANT CONNECT ON {database} TO {role}"),
             )?;
         }
         if let Some(limit) = self.kept.connection_limit {
-            keep(
-                client,
-                &format!("ALTER DATABASE {database} CONNECTION LIMIT {limit}"),
-            );
+            keep(client, format!("ALTER {database} CONNECTION LIMIT {limit}"));
         }
         for (role, setting, value) in &self.kept.settings {
             let whose = match role {
-                Some(role) => format!("ROLE {} IN DATABASE {database}", identifier(role)),
-                None => format!("DATABASE {database}"),
+                Some(role) => format!("ROLE {} IN {database}", identifier(role)),
+                None => database.clone(),
             };
-            let value = if is_list(setting) {
-                value.clone()
-            } else {
-                literal(value)
+            let value = match LISTS.contains(&setting.as_str()) {
+                true => value.clone(),
+                false => literal(value),
             };
-            keep(
-                client,
-                &format!("ALTER {whose} SET {} TO {value}", identifier(setting)),
-            );
+            let setting = identifier(setting);
+            keep(client, format!("ALTER {whose} SET {setting} TO {value}"));
         }
         Ok(())
     }
 }
 
 /// Settings whose kept value is a list that is quoted already (GUC_LIST_QUOTE).
-fn is_list(setting: &str) -> bool {
-    [
-        "local_preload_libraries",
-        "search_path",
-        "session_preload_libraries",
-        "shared_preload_libraries",
-        "temp_tablespaces",
-    ]
-    .contains(&setting)
-}
+const LISTS: [&str; 5] = [
+    "local_preload_libraries",
+    "search_path",
+    "session_preload_libraries",
+    "shared_preload_libraries",
+    "temp_tablespaces",
+];
 
 /// What a grant means for tables, and for the sequences behind their columns.
 fn given(grant: &Grant) -> Vec<(&'static str, Vec<&str>)> {
     let has = |name: &str| grant.tables.iter().any(|p| p.eq_ignore_ascii_case(name));
-    let mut sequences = Vec::new();
-    if has("ALL") {
-        sequences.push("ALL");
-    } else {
-        if has("SELECT") {
-            sequences.push("SELECT");
-        }
-        if has("INSERT") {
-            sequences.push("USAGE");
-        }
-        if has("UPDATE") {
-            sequences.push("UPDATE");
-        }
-    }
+    let sequences = match has("ALL") {
+        true => vec!["ALL"],
+        false => [
+            ("SELECT", "SELECT"),
+            ("INSERT", "USAGE"),
+            ("UPDATE", "UPDATE"),
+        ]
+        .into_iter()
+        .filter_map(|(of_table, of_sequence)| has(of_table).then_some(of_sequence))
+        .collect(),
+    };
     let tables = grant.tables.iter().map(String::as_str).collect();
     [("TABLE", tables), ("SEQUENCE", sequences)]
         .into_iter()
@@ -413,8 +394,8 @@ fn schemas(client: &mut Client, target: &Endpoint) -> Result<Vec<String>> {
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-fn run(client: &mut Client, target: &Endpoint, statement: &str) -> Result<()> {
-    client.batch_execute(statement).map_err(|error| {
+fn run(client: &mut Client, target: &Endpoint, statement: String) -> Result<()> {
+    client.batch_execute(&statement).map_err(|error| {
         Failure::peer(format!(
             "cannot give privileges in \"{}\" ({statement}): {}",
             target.database(),
@@ -424,11 +405,11 @@ fn run(client: &mut Client, target: &Endpoint, statement: &str) -> Result<()> {
 }
 
 /// Something of the replaced database's that the role may not do is no reason to fail.
-fn keep(client: &mut Client, statement: &str) {
-    if let Err(error) = client.batch_execute(statement) {
+fn keep(client: &mut Client, statement: String) {
+    if let Err(error) = client.batch_execute(&statement) {
+        let why = cause(&error);
         voice::warn(format!(
-            "not kept from the replaced database: {statement}: {}",
-            cause(&error)
+            "not kept from the replaced database: {statement}: {why}"
         ));
     }
 }

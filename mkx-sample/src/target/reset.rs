@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use mkx_contract::tool::step::End;
-use mkx_contract::tool::voice;
 use mkx_contract::{EnvironmentName, Failure, Record, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +12,7 @@ use crate::build::progress::{Phase, Phases, milliseconds};
 use crate::build::report::Place;
 use crate::database::endpoint::Endpoint;
 use crate::setting::Setting;
-use crate::target::cluster::Cluster;
+use crate::target::cluster::{Cluster, clean_up};
 use crate::target::grants::{Kept, Privilege};
 use crate::target::{guard, swap};
 
@@ -85,7 +84,7 @@ pub fn run(setting: &Setting, to: &Endpoint) -> Result<ResetReport> {
             phases.run("swap", || swap::swap(&mut cluster, &mark, false))
         })();
         // What the change left, by a session of its own: the other may have broken.
-        remove_leftovers(to, setting);
+        clean_up(to, setting.name(), "it");
         changed.map(|()| ((), End::Done(json!({ "created_at": mark.created_at }))))
     };
     held.turn.run(EnvironmentName::Eb, detail, work)?;
@@ -96,12 +95,4 @@ pub fn run(setting: &Setting, to: &Endpoint) -> Result<ResetReport> {
         phases: phases.ended,
         duration_ms: milliseconds(since.elapsed()),
     })
-}
-
-fn remove_leftovers(to: &Endpoint, setting: &Setting) {
-    let removed =
-        Cluster::open(to, setting.name()).and_then(|mut cluster| cluster.remove_leftovers());
-    if let Err(failure) = removed {
-        voice::warn(format!("{failure}; the next run removes it"));
-    }
 }

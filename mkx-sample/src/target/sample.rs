@@ -47,20 +47,13 @@ pub fn open_for_judgement(
 
 /// The mark of a sample of the site.
 fn mark_for(endpoint: &Endpoint, site: Option<&str>, client: &mut Client) -> Result<Mark> {
+    let (database, address) = (endpoint.database(), endpoint.address());
+    let cannot =
+        |cause: &str| Failure::input(format!("cannot use \"{database}\" on {address}: {cause}"));
     match mark(client)? {
         Some(mark) if mark.site.as_deref() == site => Ok(mark),
-        Some(mark) => Err(Failure::input(format!(
-            "cannot use \"{}\" on {}: it holds {}",
-            endpoint.database(),
-            endpoint.address(),
-            mark.whose()
-        ))),
-        None => Err(Failure::input(format!(
-            "cannot use \"{}\" on {}: it is not a sample of ours",
-            endpoint.database(),
-            endpoint.address()
-        ))
-        .hint("make one: mkx-sample run")),
+        Some(mark) => Err(cannot(&format!("it holds {}", mark.whose()))),
+        None => Err(cannot("it is not a sample of ours").hint("make one: mkx-sample run")),
     }
 }
 
@@ -76,10 +69,8 @@ pub fn mark(client: &mut Client) -> Result<Option<Mark>> {
             &[],
         )
         .map_err(|error| {
-            Failure::peer(format!(
-                "cannot read the database's mark: {}",
-                cause(&error)
-            ))
+            let cause = cause(&error);
+            Failure::peer(format!("cannot read the database's mark: {cause}"))
         })?;
     let comment: Option<String> = row.get(0);
     Ok(comment.as_deref().and_then(Mark::parse))

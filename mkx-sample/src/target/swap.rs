@@ -32,9 +32,9 @@ pub fn swap(cluster: &mut Cluster, mark: &Mark, with_pristine: bool) -> Result<(
     let mut renames: Vec<Rename> = Vec::new();
     // What was empty and had no mark is ours from here on, and can be removed by the next run.
     let mut comment = None;
-    if cluster.has_live()? {
+    if let Some(live) = cluster.find(&names.live)? {
         renames.push((&names.live, &names.old));
-        if cluster.live_mark()?.is_none() {
+        if live.mark.is_none() {
             comment = Some(format!(
                 "COMMENT ON DATABASE {} IS {}",
                 identifier(&names.old),
@@ -49,7 +49,7 @@ pub fn swap(cluster: &mut Cluster, mark: &Mark, with_pristine: bool) -> Result<(
     if with_pristine {
         renames.push((&names.next, &names.pristine));
     }
-    let built = cluster.number(&names.build)?;
+    let built = cluster.find(&names.build)?.map(|found| found.number);
     let session = process(&mut cluster.client);
     match rename(cluster, &renames, comment.as_deref()) {
         Err(failure) => went_through(cluster, built, session, failure),
@@ -101,18 +101,16 @@ fn looked_at_again(
     session: Option<i32>,
 ) -> Result<Option<(Option<u32>, Cluster)>> {
     let mut again = cluster.reopened()?;
-    let name = cluster.names.live.clone();
-    let goes_on = again
-        .client
-        .query_opt(
-            "SELECT FROM pg_stat_activity WHERE pid = $1 AND application_name = 'mkx-sample'",
-            &[&session],
-        )
-        .map_err(|error| again.maintenance.cannot("look around from", &error))?;
+    let goes_on = again.client.query_opt(
+        "SELECT FROM pg_stat_activity WHERE pid = $1 AND application_name = 'mkx-sample'",
+        &[&session],
+    );
+    let goes_on = goes_on.map_err(|error| again.maintenance.cannot("look around from", &error))?;
     if goes_on.is_some() {
         return Ok(None);
     }
-    Ok(Some((again.number(&name)?, again)))
+    let found = again.find(&cluster.names.live)?;
+    Ok(Some((found.map(|found| found.number), again)))
 }
 
 fn rename(cluster: &mut Cluster, renames: &[Rename], comment: Option<&str>) -> Result<()> {
@@ -124,11 +122,8 @@ fn rename(cluster: &mut Cluster, renames: &[Rename], comment: Option<&str>) -> R
         let answer = in_one_transaction(&mut cluster.client, renames, comment);
         is_over.store(true, Ordering::Relaxed);
         answer.map_err(|error| {
-            let detail = error
-                .as_db_error()
-                .and_then(|error| error.detail())
-                .map(|detail| format!(" ({detail})"))
-                .unwrap_or_default();
+            let detail = error.as_db_error().and_then(|error| error.detail());
+            let detail = detail.map_or(String::new(), |detail| format!(" ({detail})"));
             Failure::peer(format!(
                 "cannot swap \"{}\" on {}: {}{detail}",
                 cluster.names.live,

@@ -1,6 +1,6 @@
 //! Where `pg_restore` finds its files.
 
-use std::io::{Seek, Write};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use duct::Expression;
@@ -28,11 +28,12 @@ impl Place {
         if place.is_elsewhere() {
             let ours = format!("\"${{TMPDIR:-/tmp}}\"/mkx-sample-{label}");
             let make = format!("rm -rf {ours}.*; mktemp -d {ours}.XXXXXX");
-            place.folder = place.shell(&make, None)?.trim().to_owned();
-            place.shell(
-                &format!("cat > {}/schema.dump", place.folder),
-                Some(archive),
-            )?;
+            place.folder = place
+                .answer(place.sh(&make).stdin_null())?
+                .trim()
+                .to_owned();
+            let cat = place.sh(&format!("cat > {}", place.path("schema.dump")));
+            place.answer(cat.stdin_path(archive))?;
         }
         Ok(place)
     }
@@ -55,14 +56,8 @@ impl Place {
             let path = PathBuf::from(self.path(name));
             return std::fs::write(&path, text).map_err(|error| cannot_use(&path, &error));
         }
-        let mut file = tempfile::tempfile().map_err(|error| cannot_use(Path::new(name), &error))?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.rewind())
-            .map_err(|error| cannot_use(Path::new(name), &error))?;
-        let shell = self
-            .sh(&format!("cat > {}", self.path(name)))
-            .stdin_file(file);
-        self.answer(shell).map(drop)
+        let cat = self.sh(&format!("cat > {}", self.path(name)));
+        self.answer(cat.stdin_bytes(text)).map(drop)
     }
 
     fn sh(&self, script: &str) -> Expression {
@@ -70,29 +65,15 @@ impl Place {
         duct::cmd(&self.command[0], arguments.chain(["sh", "-c", script]))
     }
 
-    fn shell(&self, script: &str, stdin: Option<&Path>) -> Result<String> {
-        let shell = self.sh(script);
-        self.answer(match stdin {
-            Some(path) => shell.stdin_path(path),
-            None => shell.stdin_null(),
-        })
-    }
-
     fn answer(&self, shell: Expression) -> Result<String> {
-        let output = shell
-            .stdout_capture()
-            .stderr_capture()
-            .unchecked()
-            .run()
-            .map_err(|error| {
-                Failure::peer(format!("cannot run {}: {error}", self.command.join(" ")))
-            })?;
+        let cannot = |cause: &dyn Display| {
+            let command = self.command.join(" ");
+            Failure::peer(format!("cannot run {command}: {cause}"))
+        };
+        let output = shell.stdout_capture().stderr_capture().unchecked().run();
+        let output = output.map_err(|error| cannot(&error))?;
         if !output.status.success() {
-            let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(Failure::peer(format!(
-                "cannot run {}: {words}",
-                self.command.join(" ")
-            )));
+            return Err(cannot(&String::from_utf8_lossy(&output.stderr).trim()));
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
@@ -101,7 +82,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if self.is_elsewhere() && self.folder.starts_with('/') {
-            let _ = self.shell(&format!("rm -r {}", self.folder), None);
+            let _ = self.answer(self.sh(&format!("rm -r {}", self.folder)).stdin_null());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `pg_dump` and `pg_restore`: found on the host or behind the environment's own command, of
 //! releases that go with the servers and with each other.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
@@ -56,17 +56,12 @@ impl Programs {
         restore.must_reach(archive, || {
             format!("the pg_dump that it follows ({archive})")
         })?;
-        let is_older = eb.major() < ea.major();
-        let advice = is_older.then(|| {
-            format!(
-                "let development's server be as new as production's: PostgreSQL {}",
-                ea.major()
-            )
-        });
+        let (eb, ea) = (eb.major(), ea.major());
+        let advice = format!("let development's server be as new as production's: PostgreSQL {ea}");
         Ok(Programs {
             dump,
             restore,
-            advice,
+            advice: (eb < ea).then_some(advice),
         })
     }
 }
@@ -91,11 +86,8 @@ impl Program {
     ) -> Result<Program> {
         let mut command = endpoint.client_command.clone();
         let is_on_the_host = command.is_empty();
-        let path = match is_on_the_host {
-            true => on_the_host(Path::new(VERSIONS), name, major),
-            false => None,
-        };
-        command.push(path.unwrap_or_else(|| name.into()));
+        let path = is_on_the_host.then(|| on_the_host(Path::new(VERSIONS), name, major));
+        command.push(path.flatten().unwrap_or_else(|| name.into()));
         let mut program = Program {
             name,
             environment,
@@ -132,22 +124,17 @@ impl Program {
 
     /// What to do where there is none of this version.
     fn advice(&self, major: i32) -> String {
-        let setting = format!(
-            "environments.{}.database.client_command in site.json",
-            self.environment
-        );
+        let (name, environment) = (self.name, self.environment);
+        let setting = format!("environments.{environment}.database.client_command in site.json");
         if self.is_on_the_host {
-            format!(
-                "install PostgreSQL's client programs, version {major} or later, in {VERSIONS} or first in PATH, or name a command in front of such a {} as {setting}",
-                self.name
-            )
-        } else {
-            format!(
-                "{} must run where there is a {} of version {major} or later: see {setting}",
-                self.command[..self.command.len() - 1].join(" "),
-                self.name
-            )
+            return format!(
+                "install PostgreSQL's client programs, version {major} or later, in {VERSIONS} or first in PATH, or name a command in front of such a {name} as {setting}"
+            );
         }
+        let command = self.command[..self.command.len() - 1].join(" ");
+        format!(
+            "{command} must run where there is a {name} of version {major} or later: see {setting}"
+        )
     }
 
     /// The program with these arguments; it ends with the run.
@@ -269,32 +256,23 @@ fn first_error(text: &str) -> String {
     let Some(line) = lines.get(at) else {
         return "it failed without a word".into();
     };
-    let mut message = line
-        .split_once("error: ")
-        .map_or(*line, |(_, rest)| rest)
-        .to_owned();
-    if let Some(more) = lines.get(at + 1).and_then(|line| {
-        line.strip_prefix("DETAIL:")
-            .or_else(|| line.strip_prefix("HINT:"))
-    }) {
-        message.push_str(&format!(" ({})", more.trim()));
+    let message = line.split_once("error: ").map_or(*line, |(_, rest)| rest);
+    let next = lines.get(at + 1).copied().unwrap_or_default();
+    match next.strip_prefix("DETAIL:").or(next.strip_prefix("HINT:")) {
+        Some(more) => format!("{message} ({})", more.trim()),
+        None => message.to_owned(),
     }
-    message
 }
 
 /// The program of the oldest version that is not older than this one.
 fn on_the_host(versions: &Path, name: &str, major: i32) -> Option<String> {
-    let mut found: Vec<(i32, PathBuf)> = std::fs::read_dir(versions)
-        .ok()?
-        .flatten()
-        .filter_map(|entry| {
-            let version: i32 = entry.file_name().to_str()?.parse().ok()?;
-            let program = entry.path().join("bin").join(name);
-            (version >= major && program.is_file()).then_some((version, program))
-        })
-        .collect();
-    found.sort();
-    let (_, program) = found.into_iter().next()?;
+    let entries = std::fs::read_dir(versions).ok()?.flatten();
+    let found = entries.filter_map(|entry| {
+        let version: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let program = entry.path().join("bin").join(name);
+        (version >= major && program.is_file()).then_some((version, program))
+    });
+    let (_, program) = found.min()?;
     Some(program.display().to_string())
 }
 

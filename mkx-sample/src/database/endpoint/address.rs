@@ -4,8 +4,10 @@
 //! "SSL Support"), as far as a URL of one host goes.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -13,7 +15,7 @@ use url::Url;
 const SOCKET_DIRECTORY: &str = "/var/run/postgresql";
 
 /// How much is asked of TLS (libpq's `sslmode`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TlsMode {
     /// Never.
     Disable,
@@ -57,17 +59,16 @@ pub struct Address {
 /// Parses the URL; a socket's URL may leave the host out (`postgresql://role@/db?host=/run`).
 pub fn parse_url(text: &str) -> Result<Url, String> {
     let with_host = text.replacen("@/", "@localhost/", 1);
-    let is_without_host = text
-        .split_once("://")
-        .and_then(|(_, rest)| rest.find('/').map(|end| rest[..end].ends_with('@')))
-        .unwrap_or(false);
-    let text = if is_without_host { &with_host } else { text };
+    let rest = text.split_once("://").map(|(_, rest)| rest);
+    let authority = rest.and_then(|rest| rest.split_once('/'));
+    let text = match authority {
+        Some((authority, _)) if authority.ends_with('@') => &with_host,
+        _ => text,
+    };
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     if !matches!(url.scheme(), "postgresql" | "postgres") {
-        return Err(format!(
-            "its scheme is {:?}, expected \"postgresql\"",
-            url.scheme()
-        ));
+        let scheme = url.scheme();
+        return Err(format!("its scheme is {scheme:?}, expected \"postgresql\""));
     }
     if url.password().is_some() {
         return Err("it must not hold the password, which others could see".into());
@@ -83,7 +84,7 @@ impl Address {
     /// Takes a URL apart.
     pub fn of(url: &Url) -> Result<Address, String> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let user = decode(url.username());
+
         let mut address = Address {
             host: match url.host_str() {
                 Some(host) if !host.is_empty() => decode(host.trim_matches(['[', ']'])),
@@ -91,13 +92,11 @@ impl Address {
             },
             hostaddr: None,
             port: url.port().unwrap_or(5432),
-            user: if user.is_empty() {
-                variable("PGUSER")
-                    .or_else(|| variable("USER"))
-                    .unwrap_or_default()
-            } else {
-                user
-            },
+            user: Some(decode(url.username()))
+                .filter(|user| !user.is_empty())
+                .or_else(|| variable("PGUSER"))
+                .or_else(|| variable("USER"))
+                .unwrap_or_default(),
             database: decode(url.path().trim_start_matches('/')),
             tls: match variable("PGSSLMODE") {
                 Some(mode) => tls_mode(&mode)?,
@@ -109,36 +108,22 @@ impl Address {
             passfile: None,
         };
         let (mut certificate, mut key) = (variable("PGSSLCERT"), variable("PGSSLKEY"));
-        for pair in url
-            .query()
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-        {
+        let pairs = url.query().unwrap_or_default().split('&');
+        for pair in pairs.filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = decode(value);
             match name {
                 "host" => address.host = value,
-                "hostaddr" => {
-                    let parsed = value.parse();
-                    address.hostaddr =
-                        Some(parsed.map_err(|_| format!("hostaddr={value} is no IP address"))?);
-                }
-                "port" => {
-                    address.port = value
-                        .parse()
-                        .map_err(|_| format!("port={value} is no port"))?;
-                }
+                "hostaddr" => address.hostaddr = Some(parsed(&value, "hostaddr", "IP address")?),
+                "port" => address.port = parsed(&value, "port", "port")?,
                 "user" => address.user = value,
                 "sslmode" => address.tls = tls_mode(&value)?,
                 "sslrootcert" => address.root_certificate = Some(value.into()),
                 "sslcert" => certificate = Some(value),
                 "sslkey" => key = Some(value),
                 "connect_timeout" => {
-                    let seconds = value.parse();
-                    address.connect_timeout = Duration::from_secs(
-                        seconds.map_err(|_| format!("connect_timeout={value} is no number"))?,
-                    );
+                    let seconds = parsed(&value, "connect_timeout", "number")?;
+                    address.connect_timeout = Duration::from_secs(seconds);
                 }
                 "passfile" => address.passfile = Some(value.into()),
                 "application_name" | "fallback_application_name" | "channel_binding" => {}
@@ -148,9 +133,8 @@ impl Address {
                 other => return Err(format!("the parameter {other:?} is not known here")),
             }
         }
-        address.client_certificate = certificate
-            .zip(key)
-            .map(|(certificate, key)| (certificate.into(), key.into()));
+        let pair = certificate.zip(key);
+        address.client_certificate = pair.map(|(file, key)| (file.into(), key.into()));
         Ok(address)
     }
 
@@ -160,20 +144,15 @@ impl Address {
     }
 }
 
+fn parsed<T: FromStr>(value: &str, name: &str, what: &str) -> Result<T, String> {
+    value
+        .parse()
+        .map_err(|_| format!("{name}={value} is no {what}"))
+}
+
 fn tls_mode(text: &str) -> Result<TlsMode, String> {
-    Ok(match text {
-        "disable" => TlsMode::Disable,
-        "allow" => TlsMode::Allow,
-        "prefer" => TlsMode::Prefer,
-        "require" => TlsMode::Require,
-        "verify-ca" => TlsMode::VerifyCa,
-        "verify-full" => TlsMode::VerifyFull,
-        other => {
-            return Err(format!(
-                "sslmode={other} is none of disable, allow, prefer, require, verify-ca, verify-full"
-            ));
-        }
-    })
+    let known = "disable, allow, prefer, require, verify-ca, verify-full";
+    TlsMode::from_str(text, false).map_err(|_| format!("sslmode={text} is none of {known}"))
 }
 
 fn decode(text: &str) -> String {

@@ -174,14 +174,14 @@ impl Endpoint {
     }
 
     fn password_for(&self, parts: &Address) -> Option<Secret> {
-        self.password.clone().or_else(|| {
-            let variable = std::env::var("PGPASSWORD")
+        let variable = || {
+            std::env::var("PGPASSWORD")
                 .ok()
-                .filter(|value| !value.is_empty());
-            variable
-                .map(Secret::new)
-                .or_else(|| passfile::lookup(parts))
-        })
+                .filter(|value| !value.is_empty())
+        };
+        let own = self.password.clone();
+        own.or_else(|| variable().map(Secret::new))
+            .or_else(|| passfile::lookup(parts))
     }
 
     /// The password that our own sessions have, for a client program: behind a command it sees
@@ -215,10 +215,8 @@ impl Endpoint {
             Some("") => "",
             Some(_) => "&",
         };
-        format!(
-            "{}{separator}options={options}&application_name=mkx-sample",
-            self.client_url
-        )
+        let url = &self.client_url;
+        format!("{url}{separator}options={options}&application_name=mkx-sample")
     }
 
     /// "cannot VERB \"makapix\" on 127.0.0.1:5432: CAUSE" with the server's own words (exit 4).
@@ -248,11 +246,11 @@ pub fn advised(failure: Failure, error: &postgres::Error) -> Failure {
         Some(db) if db.code() == &SqlState::DISK_FULL => {
             failure.hint("make room on that server's disk, then run it again")
         }
-        Some(db) => match db.hint() {
-            Some(hint) => failure.hint(format!("the server says: {hint}")),
-            None => failure,
-        },
-        None => failure,
+        Some(db) if db.hint().is_some() => failure.hint(format!(
+            "the server says: {}",
+            db.hint().unwrap_or_default()
+        )),
+        _ => failure,
     }
 }
 
