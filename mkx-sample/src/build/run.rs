@@ -18,8 +18,6 @@ use crate::build::sequences::{self, Sequence};
 use crate::build::staging::{Build, Folder};
 use crate::build::watch::Watch;
 use crate::choose::choice::{Choice, apply_cap};
-
-use crate::choose::plan::Roots;
 use crate::choose::selection::{Selection, select};
 use crate::database::catalog::Catalog;
 use crate::database::endpoint::Endpoint;
@@ -307,7 +305,7 @@ impl Run<'_> {
             source: Place::of(&self.from),
             target: Place::of(&self.to),
             sample: self.choice.clone(),
-            roots: Roots::of(&ready.selection),
+            roots: ready.selection.roots.clone(),
             rows: tables.iter().map(|table| table.rows).sum(),
             rows_in_source: tables.iter().map(|table| table.rows_in_source).sum(),
             size_bytes: tables.iter().map(|table| table.size_bytes).sum(),

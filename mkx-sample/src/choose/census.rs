@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mkx_contract::Result;
 use postgres::Client;
 
-use crate::choose::closure::{Extent, Graph, Node, ROW, Session};
+use crate::choose::closure::{Extent, Graph, Node, ROW, Session, column_of};
 use crate::database::catalog::Column;
 use crate::policy::Transform;
-use crate::sql::{self, of_policy};
+use crate::sql;
 
 /// A column with more distinct values than this is no enum.
 const MOST_VALUES: usize = 25;
@@ -111,18 +111,14 @@ pub fn in_order<T>(mut done: Vec<(usize, T)>, more: Vec<(usize, T)>) -> Vec<T> {
 }
 
 fn of_table(node: &Node, session: &mut Session) -> Result<Census> {
-    let condition = match &node.policy.condition {
-        Some(condition) => format!("{} IS TRUE", of_policy(condition)),
-        None => "TRUE".into(),
-    };
+    let condition = node.condition();
+    let condition = condition.map_or("TRUE".into(), |it| format!("{it} IS TRUE"));
     let columns = possible(node, &condition, session)?;
-    let mut census = Census {
-        rows: 0,
-        values: columns
-            .iter()
-            .map(|column| (column.name.clone(), BTreeSet::new()))
-            .collect(),
-    };
+    let mut census = Census::default();
+    let names = columns.iter().map(|column| column.name.clone());
+    census
+        .values
+        .extend(names.map(|name| (name, BTreeSet::new())));
     let mut coming = 0;
     let is_declared = node.policy.coverage.is_some();
     let are_few = are_few_together(node, &columns, &condition, session)?;
@@ -188,25 +184,20 @@ fn values_sql(node: &Node, columns: &[&Column], condition: &str, are_few: bool) 
         let _ = write!(texts, " WHEN GROUPING({name}) = 0 THEN {name}::text");
         names.push(name);
     }
-    let (place, text) = if columns.is_empty() {
-        ("NULL::integer".to_owned(), "NULL::text".to_owned())
-    } else {
-        (format!("CASE{places} END"), format!("CASE{texts} END"))
+    let (place, text) = match columns {
+        [] => ("NULL::integer".to_owned(), "NULL::text".to_owned()),
+        _ => (format!("CASE{places} END"), format!("CASE{texts} END")),
     };
-    let from = node.table.sql_from();
+    let (from, names, sets) = (node.from(), sql::list(names), sql::list(sets));
     let (count, rows) = if are_few {
-        let groups = format!(
-            "SELECT count(*) AS mkx_rows, {inner} FROM {from} AS {ROW} GROUP BY {}",
-            names.join(", ")
-        );
+        let groups = format!("SELECT count(*) AS mkx_rows, {inner} {from} GROUP BY {names}");
         ("sum(mkx_rows)::bigint", groups)
     } else {
-        ("count(*)", format!("SELECT {inner} FROM {from} AS {ROW}"))
+        ("count(*)", format!("SELECT {inner} {from}"))
     };
     format!(
         "SELECT {count}, mkx_comes, {place}, {text} FROM ({rows}) AS mkx_counted \
-         GROUP BY GROUPING SETS ({})",
-        sets.join(", ")
+         GROUP BY GROUPING SETS ({sets})"
     )
 }
 
@@ -221,16 +212,12 @@ fn are_few_together(
     if columns.len() < 2 {
         return Ok(!columns.is_empty());
     }
-    let values: Vec<_> = columns.iter().map(|column| value_sql(column)).collect();
     let query = format!(
-        "SELECT count(*) FROM (SELECT DISTINCT * FROM (SELECT {} FROM {} AS {ROW} WHERE {condition} \
+        "SELECT count(*) FROM (SELECT DISTINCT * FROM (SELECT {} {} WHERE {condition} \
          LIMIT {FIRST_ROWS}) AS mkx_first ({})) AS mkx_groups",
-        values.join(", "),
-        node.table.sql_from(),
-        (0..columns.len())
-            .map(|at| format!("mkx_value_{at}"))
-            .collect::<Vec<_>>()
-            .join(", ")
+        sql::list(columns.iter().map(|column| value_sql(column))),
+        node.from(),
+        sql::list((0..columns.len()).map(|at| format!("mkx_value_{at}")))
     );
     let mut groups: i64 = 0;
     session.each(node, &query, |row| groups = row.get(0))?;
@@ -239,7 +226,7 @@ fn are_few_together(
 
 /// What tells values apart: texts that a collation or `citext` takes for equal are two values.
 fn value_sql(column: &Column) -> String {
-    let name = format!("{ROW}.{}", sql::identifier(&column.name));
+    let name = column_of(&column.name);
     match column.base_type.as_str() {
         "text" | "varchar" | "bpchar" | "citext" => format!("({name}::text COLLATE \"C\")"),
         _ => name,
@@ -270,24 +257,18 @@ fn possible<'a>(
 
 /// Kept as it is, no key, and of a type that enumerations have.
 fn may_be_enum(node: &Node, column: &Column) -> bool {
-    let is_key = node
-        .keys
-        .iter()
-        .any(|key| key.columns.contains(&column.name))
-        || node.table.primary_key.contains(&column.name)
-        || node
-            .table
+    let (name, table, policy) = (&column.name, node.table, node.policy);
+    let mut references = policy.references.iter();
+    let is_key = node.keys.iter().any(|key| key.columns.contains(name))
+        || table.primary_key.contains(name)
+        || table
             .foreign_keys
             .iter()
-            .any(|key| key.columns.contains(&column.name))
-        || node
-            .policy
-            .references
-            .iter()
-            .any(|reference| reference.column == column.name);
+            .any(|key| key.columns.contains(name))
+        || references.any(|reference| reference.column == *name);
     !is_key
         && !column.is_generated
-        && node.policy.columns.get(&column.name) == Some(&Transform::Keep)
+        && policy.columns.get(name) == Some(&Transform::Keep)
         && (is_kind(column) || OF_FEW_VALUES.contains(&column.base_type.as_str()))
 }
 
@@ -307,16 +288,15 @@ fn not_ruled_out<'a>(
     if columns.is_empty() {
         return Ok(Vec::new());
     }
-    let counts: Vec<_> = columns
+    let counts = columns
         .iter()
-        .map(|column| format!("count(DISTINCT {})", value_sql(column)))
-        .collect();
+        .map(|column| format!("count(DISTINCT {})", value_sql(column)));
     let names = columns.iter().map(|column| sql::identifier(&column.name));
     let query = format!(
-        "SELECT {} FROM (SELECT {} FROM {} AS {ROW} WHERE {condition} LIMIT {FIRST_ROWS}) AS {ROW}",
-        counts.join(", "),
-        names.collect::<Vec<_>>().join(", "),
-        node.table.sql_from()
+        "SELECT {} FROM (SELECT {} {} WHERE {condition} LIMIT {FIRST_ROWS}) AS {ROW}",
+        sql::list(counts),
+        sql::list(names),
+        node.from()
     );
     let mut few = Vec::new();
     session.each(node, &query, |row| {

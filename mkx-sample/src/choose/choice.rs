@@ -10,7 +10,7 @@ use mkx_contract::{Failure, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::choose::closure::{Batch, Graph, Keys, Session, columns_of};
+use crate::choose::closure::{Batch, Graph, Node, ROW, Session, add, column_of};
 use crate::database::mark::Asked;
 use crate::policy::{Policy, Root};
 use crate::sql::{self, of_policy};
@@ -62,20 +62,16 @@ pub fn apply_cap(policy: &mut Policy, cap: Option<u64>) -> Result<()> {
     let Some(newest) = cap else {
         return Ok(());
     };
-    let mut is_applied = false;
-    for cap in policy
-        .tables
-        .values_mut()
-        .filter_map(|table| table.cap.as_mut())
-    {
+    let tables = policy.tables.values_mut();
+    let caps: Vec<_> = tables.filter_map(|table| table.cap.as_mut()).collect();
+    if caps.is_empty() {
+        return Err(Failure::usage("cannot cap anything: no table of the policy has a cap")
+            .hint("add \"cap\": {\"newest\": 100, \"per\": \"owner_id\", \"by\": \"created_at\"} to the table's policy"));
+    }
+    for cap in caps {
         cap.newest = newest;
-        is_applied = true;
     }
-    if is_applied {
-        return Ok(());
-    }
-    Err(Failure::usage("cannot cap anything: no table of the policy has a cap")
-        .hint("add \"cap\": {\"newest\": 100, \"per\": \"owner_id\", \"by\": \"created_at\"} to the table's policy"))
+    Ok(())
 }
 
 /// What was chosen, before pins.
@@ -87,6 +83,18 @@ pub struct Chosen {
     pub sampled: u64,
     /// Those, and the included ones.
     pub rows: Batch,
+}
+
+impl Chosen {
+    /// Chosen of those that could be, in per cent, to three digits.
+    pub fn percent(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss)] // a share, not a count
+        let share = match self.eligible {
+            0 => 0.0,
+            eligible => self.sampled as f64 * 100.0 / eligible as f64,
+        };
+        (share * 1000.0).round() / 1000.0
+    }
 }
 
 /// A root row that could be sampled.
@@ -109,21 +117,16 @@ pub fn choose(
     let node = &graph.nodes[graph.root];
     let mut candidates = Vec::new();
     let mut texts = Vec::new();
-    session.each(
-        node,
-        &candidates_sql(graph, &policy.root, &choice.seed),
-        |row| {
-            let hash: &[u8] = row.get(1);
-            candidates.push(Candidate {
-                stratum: row.get(0),
-                hash: hash
-                    .iter()
-                    .fold(0, |hash, byte| hash << 8 | u64::from(*byte)),
-                place: texts.len(),
-            });
-            texts.push(Box::<str>::from(row.get::<_, &str>(2)));
-        },
-    )?;
+    let sql = candidates_sql(graph, &policy.root, &choice.seed);
+    session.each(node, &sql, |row| {
+        let hash = row.get::<_, &[u8]>(1).iter();
+        candidates.push(Candidate {
+            stratum: row.get(0),
+            hash: hash.fold(0, |hash, byte| hash << 8 | u64::from(*byte)),
+            place: texts.len(),
+        });
+        texts.push(Box::<str>::from(row.get::<_, &str>(2)));
+    })?;
     let eligible = candidates.len();
     let taken = take(candidates, choice.percent);
     let sampled = taken.len() as u64;
@@ -131,40 +134,24 @@ pub fn choose(
     drop(texts);
     keys.sort_unstable();
     let identity = identity_text(graph);
-    let rows = session.rows(
-        node,
-        crate::choose::closure::ROW,
-        &format!(
-            "FROM {} AS mkx WHERE {identity} IN (SELECT unnest({}))",
-            node.table.sql_from(),
-            sql::array(keys, "text")
-        ),
-    )?;
-    let mut chosen = Chosen {
+    let (from, keys) = (node.from(), sql::array(keys, "text"));
+    let tail = format!("{from} WHERE {identity} IN (SELECT unnest({keys}))");
+    let mut rows = session.rows(node, &tail)?;
+    add(&mut rows, &included(graph, &policy.root, choice, session)?);
+    Ok(Chosen {
         eligible: eligible as u64,
         sampled,
         rows,
-    };
-    for (keys, more) in chosen
-        .rows
-        .iter_mut()
-        .zip(included(graph, &policy.root, choice, session)?)
-    {
-        keys.add(&more);
-    }
-    Ok(chosen)
+    })
 }
 
 /// The primary key as one text.
 fn identity_text(graph: &Graph) -> String {
-    let columns: Vec<_> = graph.nodes[graph.root].keys[0]
-        .sql_columns("mkx")
-        .into_iter()
-        .map(|column| format!("{column}::text"))
-        .collect();
-    match &columns[..] {
-        [one] => one.clone(),
-        many => format!("ROW({})::text", many.join(", ")),
+    let columns = graph.nodes[graph.root].keys[0].sql_columns();
+    let texts = columns.iter().map(|column| format!("{column}::text"));
+    match columns.len() {
+        1 => sql::list(texts),
+        _ => format!("ROW({})::text", sql::list(texts)),
     }
 }
 
@@ -172,61 +159,31 @@ fn identity_text(graph: &Graph) -> String {
 fn candidates_sql(graph: &Graph, root: &Root, seed: &str) -> String {
     let node = &graph.nodes[graph.root];
     let identity = identity_text(graph);
-    let counted: Vec<_> = root
-        .activity
-        .iter()
-        .filter_map(|activity| {
-            let at = graph
-                .nodes
-                .iter()
-                .position(|n| n.table.name.to_string() == activity.table)?;
-            let column = columns_of("mkx", std::slice::from_ref(&activity.column)).remove(0);
-            let link = graph.links_of(at).find(|(_, link)| {
-                link.parent == graph.root && link.columns == [activity.column.as_str()]
-            });
-            let key = link.map_or(0, |(_, link)| link.key);
-            Some((
-                graph.nodes[at].table.sql_from(),
-                column,
-                node.keys[key].sql_columns("mkx").remove(0),
-            ))
-        })
-        .enumerate()
-        .collect();
-    let joins: Vec<_> = counted
-        .iter()
-        .map(|(at, (from, column, key))| {
-            format!(
-                " LEFT JOIN (SELECT {column} AS owner, count(*) AS n FROM {from} AS mkx GROUP BY 1) a{at} \
-                 ON a{at}.owner = {key}"
-            )
-        })
-        .collect();
-    let sum: Vec<_> = counted
-        .iter()
-        .map(|(at, _)| format!("COALESCE(a{at}.n, 0)"))
-        .collect();
-    let activity = if sum.is_empty() {
-        "0".into()
-    } else {
-        sum.join(" + ")
-    };
-    let mut conditions: Vec<String> = Vec::new();
-    conditions.extend(root.eligible.as_deref().map(of_policy));
-    conditions.extend(node.policy.condition.as_deref().map(of_policy));
+    let (mut activity, mut joins) = (String::from("1"), String::new());
+    for (number, counted) in root.activity.iter().enumerate() {
+        let is_counted = |n: &&Node| n.table.name.to_string() == counted.table;
+        let Some((at, child)) = graph.nodes.iter().enumerate().find(|(_, n)| is_counted(n)) else {
+            continue;
+        };
+        let mut links = graph.links_of(at).map(|(_, link)| link);
+        let link = links.find(|l| l.parent == graph.root && l.columns == [counted.column.as_str()]);
+        let key = &node.keys[link.map_or(0, |link| link.key)].sql_columns()[0];
+        let (column, from) = (column_of(&counted.column), child.from());
+        activity.push_str(&format!(" + COALESCE(a{number}.n, 0)"));
+        joins.push_str(&format!(
+            " LEFT JOIN (SELECT {column} AS owner, count(*) AS n {from} GROUP BY 1) a{number} \
+             ON a{number}.owner = {key}"
+        ));
+    }
     // The policy's SQL names columns of the root row alone, so it stands inside.
-    let condition = if conditions.is_empty() {
-        "TRUE".into()
-    } else {
-        conditions.join(" AND ")
-    };
+    let eligible = root.eligible.as_deref().map(of_policy);
     format!(
-        "SELECT length(ltrim((1 + {activity})::bigint::bit(64)::text, '0')) - 1, \
+        "SELECT length(ltrim(({activity})::bigint::bit(64)::text, '0')) - 1, \
          substr(sha256(convert_to({} || {identity}, 'UTF8')), 1, 8), {identity} \
-         FROM (SELECT * FROM {} AS mkx WHERE {condition}) AS mkx{}",
+         FROM (SELECT * {} WHERE {}) AS {ROW}{joins}",
         sql::literal(&format!("{seed}:")),
-        node.table.sql_from(),
-        joins.concat()
+        node.from(),
+        sql::all(eligible.into_iter().chain(node.condition()))
     )
 }
 
@@ -237,16 +194,9 @@ fn take(mut candidates: Vec<Candidate>, percent: f64) -> Vec<usize> {
     let strata: Vec<&[Candidate]> = candidates.chunk_by(|a, b| a.stratum == b.stratum).collect();
     let sizes: Vec<u64> = strata.iter().map(|stratum| stratum.len() as u64).collect();
     let seats = seats(&sizes, total(candidates.len(), percent));
-    strata
-        .iter()
-        .zip(seats)
-        .flat_map(|(stratum, seats)| {
-            stratum
-                .iter()
-                .take(usize::try_from(seats).unwrap_or(usize::MAX))
-                .map(|c| c.place)
-        })
-        .collect()
+    let taken = strata.iter().zip(seats);
+    let taken = taken.flat_map(|(stratum, seats)| &stratum[..seats as usize]);
+    taken.map(|candidate| candidate.place).collect()
 }
 
 /// The rate, rounded; at least one where there are any.
@@ -275,22 +225,13 @@ fn seats(sizes: &[u64], total: u64) -> Vec<u64> {
 }
 
 /// The rows that `--include` names.
-fn included(
-    graph: &Graph,
-    root: &Root,
-    choice: &Choice,
-    session: &mut Session,
-) -> Result<Vec<Keys>> {
+fn included(graph: &Graph, root: &Root, choice: &Choice, session: &mut Session) -> Result<Batch> {
     let node = &graph.nodes[graph.root];
-    let name = columns_of("mkx", std::slice::from_ref(&root.name_column)).remove(0);
-    let from = format!("FROM {} AS mkx WHERE {name}::text =", node.table.sql_from());
-    let mut all: Batch = node
-        .keys
-        .iter()
-        .map(crate::choose::closure::Key::none)
-        .collect();
+    let (from, name) = (node.from(), column_of(&root.name_column));
+    let mut all = node.none();
     for included in &choice.include {
-        let rows = session.rows(node, "mkx", &format!("{from} {}", sql::literal(included)))?;
+        let tail = format!("{from} WHERE {name}::text = {}", sql::literal(included));
+        let rows = session.rows(node, &tail)?;
         if rows[0].is_empty() {
             return Err(Failure::input(format!(
                 "cannot include \"{included}\": {} has no row with that {}",
@@ -301,9 +242,7 @@ fn included(
                 root.name_column
             )));
         }
-        for (keys, more) in all.iter_mut().zip(&rows) {
-            keys.add(more);
-        }
+        add(&mut all, &rows);
     }
     Ok(all)
 }

@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::choose::census::{Census, FIRST_ROWS, Round, Value};
 use crate::choose::closure::{
-    self, Batch, Extent, Graph, Keys, Link, Node, ROW, Session, Sets, Up, Which, by_identity,
-    columns_of, owned,
+    self, Batch, Extent, Graph, Key, Keys, Link, Node, ROW, Session, Sets, Up, Which, add,
+    column_of, columns_of, known,
 };
 use crate::choose::extract::anonymised;
 use crate::database::catalog::Column;
-use crate::sql::{self, of_policy};
+use crate::sql;
 use crate::transform::Context;
 
 /// Rows that came so that a value occurs.
@@ -63,11 +63,9 @@ pub fn cover(
         }
         let (rows, report) = table.cheapest(sets, &mut session, &missing)?;
         added.extend(report);
-        let mut new: Vec<Keys> = graph.nodes.iter().map(|node| node.keys[0].none()).collect();
+        let mut new = graph.no_rows();
         new[at] = rows[0].clone();
-        for (keys, more) in sets.rows[at].extra.iter_mut().zip(&rows) {
-            keys.add(more);
-        }
+        add(&mut sets.rows[at].extra, &rows);
         closure::include(graph, sets, &mut session, Some(new))?;
     }
     Ok(added)
@@ -94,19 +92,14 @@ impl<'a> Table<'a> {
     /// What the own rows do not show.
     fn missing(&self, sets: &Sets, session: &mut Session, census: &Census) -> Result<Missing<'a>> {
         let node = self.node();
-        let mut missing: Missing = Vec::new();
-        for (name, values) in &census.values {
-            missing.extend(
-                node.table
-                    .column(name)
-                    .map(|column| (column, values.clone())),
-            );
-        }
-        let tail = match node.extent {
-            Extent::Complete | Extent::Empty => return Ok(Vec::new()),
-            Extent::Held => by_identity(self.graph, self.at, &sets.rows[self.at].owned[0]),
-            Extent::Leaf => owned(self.graph, sets, self.at),
+        let tail = known(self.graph, sets, self.at);
+        let Some(tail) = tail.filter(|_| node.extent != Extent::Complete) else {
+            return Ok(Vec::new());
         };
+        let values = census.values.iter();
+        let mut missing: Missing = values
+            .filter_map(|(name, values)| Some((node.table.column(name)?, values.clone())))
+            .collect();
         self.look(session, &tail, &mut missing)?;
         Ok(missing)
     }
@@ -122,7 +115,7 @@ impl<'a> Table<'a> {
         if extra.is_empty() {
             return Ok(());
         }
-        self.look(session, &by_identity(self.graph, self.at, extra), missing)
+        self.look(session, &self.node().with_keys(0, extra), missing)
     }
 
     /// Takes away what rows show: the first of them most values, and then only those count that
@@ -157,17 +150,15 @@ impl<'a> Table<'a> {
             seen.push(self.seen(column)?);
             names.push(name);
         }
-        let rows = format!("SELECT {} {tail}", seen.join(", "));
-        let (seen, names) = ("AS mkx_seen", names.join(", "));
-        Ok(match limit {
-            Some(limit) => {
-                format!("SELECT DISTINCT * FROM ({rows} LIMIT {limit}) {seen} ({names})")
-            }
-            None => format!(
-                "SELECT DISTINCT * FROM ({rows}) {seen} ({names}) WHERE {}",
-                asked.join(" OR ")
-            ),
-        })
+        let (limit, condition) = match limit {
+            Some(limit) => (format!("LIMIT {limit}"), "TRUE".into()),
+            None => (String::new(), sql::any(asked)),
+        };
+        let (seen, names) = (sql::list(seen), sql::list(names));
+        let rows = format!("SELECT {seen} {tail} {limit}");
+        Ok(format!(
+            "SELECT DISTINCT * FROM ({rows}) AS mkx_seen ({names}) WHERE {condition}"
+        ))
     }
 
     /// One row for each missing value; a row may carry several.
@@ -178,44 +169,38 @@ impl<'a> Table<'a> {
         missing: &Missing,
     ) -> Result<(Batch, Vec<CoverageAdded>)> {
         let node = self.node();
-        let mut rest: Vec<BTreeSet<Value>> =
-            missing.iter().map(|(_, values)| values.clone()).collect();
-        let mut added: Vec<CoverageAdded> = missing
-            .iter()
-            .map(|(column, _)| CoverageAdded {
-                table: node.table.name.to_string(),
-                column: column.name.clone(),
-                values: Vec::new(),
-                rows: 0,
-            })
-            .collect();
-        let mut batch: Batch = node.keys.iter().map(closure::Key::none).collect();
+        let mut rest = missing.clone();
+        let added = missing.iter().map(|(column, _)| CoverageAdded {
+            table: node.table.name.to_string(),
+            column: column.name.clone(),
+            values: Vec::new(),
+            rows: 0,
+        });
+        let mut added: Vec<CoverageAdded> = added.collect();
+        let mut batch = node.none();
         let first = node.keys.len();
         session.each(node, &self.candidates(sets, missing)?, |row| {
-            let values: Vec<Value> = (0..missing.len()).map(|at| row.get(first + at)).collect();
-            let news: Vec<usize> = (0..missing.len())
-                .filter(|at| rest[*at].contains(&values[*at]))
-                .collect();
-            for at in &news {
-                rest[*at].remove(&values[*at]);
-                added[*at].values.push(values[*at].clone());
+            let mut is_new = false;
+            for (at, (_, rest)) in rest.iter_mut().enumerate() {
+                let value: Value = row.get(first + at);
+                if rest.remove(&value) {
+                    added[at].values.push(value);
+                    added[at].rows += u64::from(!is_new);
+                    is_new = true;
+                }
             }
-            if let Some(at) = news.first() {
-                added[*at].rows += 1;
+            if is_new {
                 for (place, keys) in batch.iter_mut().enumerate() {
                     keys.push(row, place);
                 }
             }
         })?;
         batch.iter_mut().for_each(Keys::settle);
-        for ((column, _), values) in missing.iter().zip(rest) {
+        for (column, values) in rest {
+            let column = format!("{}.{}", node.table.name, column.name);
             for value in values {
-                voice::warn(format!(
-                    "{}.{}: no row with the value {} can come",
-                    node.table.name,
-                    column.name,
-                    value.as_deref().unwrap_or("null")
-                ));
+                let value = value.as_deref().unwrap_or("null");
+                voice::warn(format!("{column}: no row with the value {value} can come"));
             }
         }
         added.retain(|added| !added.values.is_empty());
@@ -225,39 +210,38 @@ impl<'a> Table<'a> {
     /// Keys and values of the cheapest row for each missing value, the cheapest first.
     fn candidates(&self, sets: &Sets, missing: &Missing) -> Result<String> {
         let node = self.node();
-        let identity = node.keys[0].sql_columns(ROW).join(", ");
-        let mut ranks = Vec::new();
-        let mut asked = Vec::new();
-        let mut first = Vec::new();
-        let mut values = Vec::new();
+        let identity = sql::list(node.keys[0].sql_columns());
+        let cost = self.cost(sets);
+        let (mut ranks, mut asked, mut first) = (Vec::new(), Vec::new(), Vec::new());
+        let mut columns: Vec<String> = node.keys.iter().map(Key::select).collect();
         for (at, (column, wanted)) in missing.iter().enumerate() {
-            let name = columns_of(ROW, std::slice::from_ref(&column.name)).remove(0);
+            let name = column_of(&column.name);
             let texts = sql::array(wanted.iter().flatten(), "text");
             let mut carries = format!("{name}::text = ANY ({texts})");
             if wanted.contains(&None) {
                 carries = format!("({carries} OR {name} IS NULL)");
             }
-            let is_seen = format!("{} IS NOT DISTINCT FROM {name}::text", self.seen(column)?);
-            asked.push(format!("({carries} AND {is_seen})"));
+            let shows = format!(
+                "{carries} AND {} IS NOT DISTINCT FROM {name}::text",
+                self.seen(column)?
+            );
             ranks.push(format!(
-                "row_number() OVER (PARTITION BY {name}::text, {carries} AND {is_seen} ORDER BY {{cost}}, {identity}) AS mkx_{at}"
+                "row_number() OVER (PARTITION BY {name}::text, {shows} ORDER BY {cost}, {identity}) AS mkx_{at}"
             ));
-            first.push(format!("({carries} AND {is_seen} AND {ROW}.mkx_{at} = 1)"));
-            values.push(format!("{name}::text"));
+            first.push(format!("({shows} AND {ROW}.mkx_{at} = 1)"));
+            asked.push(format!("({shows})"));
+            columns.push(format!("{name}::text"));
         }
-        let cost = self.cost(sets);
-        let keys: Vec<_> = node.keys.iter().map(|key| key.select(ROW)).collect();
         let mut conditions = self.possible(sets);
-        conditions.push(format!("({})", asked.join(" OR ")));
+        conditions.push(format!("({})", sql::any(asked)));
         Ok(format!(
-            "SELECT {}, {} FROM (SELECT {ROW}.tableoid, {ROW}.ctid, {ROW}.*, {cost} AS mkx_cost, {} FROM {} AS {ROW} WHERE {}) AS {ROW} \
+            "SELECT {} FROM (SELECT {ROW}.tableoid, {ROW}.ctid, {ROW}.*, {cost} AS mkx_cost, {} {} WHERE {}) AS {ROW} \
              WHERE {} ORDER BY {ROW}.mkx_cost, {identity}",
-            keys.join(", "),
-            values.join(", "),
-            ranks.join(", ").replace("{cost}", &cost),
-            node.table.sql_from(),
-            conditions.join(" AND "),
-            first.join(" OR ")
+            sql::list(columns),
+            sql::list(ranks),
+            node.from(),
+            sql::all(conditions),
+            sql::any(first)
         ))
     }
 
@@ -280,39 +264,23 @@ impl<'a> Table<'a> {
             Up::Stub => 1,
             Up::Null => 3,
         };
-        let parent = &self.graph.nodes[link.parent];
-        if parent.extent == Extent::Complete {
+        if self.graph.nodes[link.parent].extent == Extent::Complete {
             return None;
         }
-        let values = columns_of(ROW, &link.columns);
-        let nulls: Vec<_> = values
-            .iter()
-            .map(|value| format!("{value} IS NULL"))
-            .collect();
+        let values = columns_of(&link.columns);
+        let is_null = sql::any(values.iter().map(|value| format!("{value} IS NULL")));
         let there = sets.contains(self.graph, (link.parent, link.key), Which::Whole, &values);
         Some(format!(
-            "CASE WHEN {} OR {there} THEN 0 ELSE {weight} END",
-            nulls.join(" OR ")
+            "CASE WHEN {is_null} OR {there} THEN 0 ELSE {weight} END"
         ))
     }
 
     /// Rows that may come at all: what a reference that drops its row refers to must be there,
     /// where it can not be null.
     fn possible(&self, sets: &Sets) -> Vec<String> {
-        let node = self.node();
-        let mut conditions: Vec<String> = node
-            .policy
-            .condition
-            .as_deref()
-            .map(of_policy)
-            .into_iter()
-            .collect();
-        for pointer in self.graph.references_of(self.at) {
-            let column = node.table.column(&pointer.policy.column);
-            if pointer.policy.drops() && column.is_some_and(|column| !column.is_nullable) {
-                conditions.push(closure::holds(self.graph, sets, pointer, Which::Source));
-            }
-        }
-        conditions
+        let references = self.graph.references_of(self.at);
+        let references = references.filter(|pointer| pointer.must_hold(self.graph));
+        let held = references.map(|to| closure::holds(self.graph, sets, to, Which::Source));
+        self.node().condition().into_iter().chain(held).collect()
     }
 }

@@ -3,7 +3,7 @@
 
 use mkx_contract::{Failure, Result};
 
-use crate::choose::closure::{self, Extent, Graph, Link, ROW, Sets, Which, columns_of};
+use crate::choose::closure::{self, Extent, Graph, Keys, Link, ROW, Sets, Which, columns_of};
 use crate::database::catalog::{Column, Table};
 use crate::policy::{TablePolicy, Transform};
 use crate::sql::{self, of_policy};
@@ -21,35 +21,28 @@ pub fn selects(graph: &Graph, sets: &Sets, at: usize, context: &Context) -> Resu
         context,
     };
     let node = &graph.nodes[at];
-    let identity = &node.keys[0];
-    let columns = identity.sql_columns(ROW);
     let rows = &sets.rows[at];
-    let from = format!("FROM {} AS {ROW}", node.table.sql_from());
-    let by_key = |keys| format!("{from} WHERE {}", identity.joins(keys, &columns));
-    let mut selects = Vec::new();
-    match node.extent {
-        Extent::Empty => {}
-        Extent::Complete => selects.push(table.select(&from, false)?),
-        Extent::Held => {
-            let whole = sets.keys(at, 0, Which::Whole);
-            if !whole.is_empty() {
-                selects.push(table.select(&by_key(&whole), false)?);
-            }
-            if !rows.stubs[0].is_empty() {
-                selects.push(table.select(&by_key(&rows.stubs[0]), true)?);
-            }
-        }
+    let by_key = |keys: &Keys| (!keys.is_empty()).then(|| node.with_keys(0, keys));
+    let (tail, more) = match node.extent {
+        Extent::Empty => (None, None),
+        Extent::Complete => (Some(node.from()), None),
+        Extent::Held => (
+            by_key(&sets.keys(at, 0, Which::Whole)),
+            by_key(&rows.stubs[0]),
+        ),
         Extent::Leaf => {
             let owned = closure::owned(graph, sets, at);
-            if !owned.ends_with("WHERE FALSE") {
-                selects.push(table.select(&owned, false)?);
-            }
-            if !rows.extra[0].is_empty() {
-                selects.push(table.select(&by_key(&rows.extra[0]), false)?);
-            }
+            let owned = Some(owned).filter(|tail| !tail.ends_with("WHERE FALSE"));
+            (owned, by_key(&rows.extra[0]))
         }
-    }
-    Ok(selects)
+    };
+    // Only of held tables are there stubs.
+    let are_stubs = node.extent == Extent::Held;
+    let tails = [(tail, false), (more, are_stubs)].into_iter();
+    let tails = tails.filter_map(|(tail, is_stub)| Some((tail?, is_stub)));
+    tails
+        .map(|(tail, is_stub)| table.select(&tail, is_stub))
+        .collect()
 }
 
 /// SQL for a column's value in EB of a row that comes whole: by the first variant that applies to
@@ -72,10 +65,9 @@ pub fn anonymised(
             cases.push_str(&format!(" WHEN {} THEN {value}", of_policy(&variant.when)));
         }
     }
-    Ok(if cases.is_empty() {
-        plain
-    } else {
-        format!("CASE{cases} ELSE {plain} END")
+    Ok(match cases.is_empty() {
+        true => plain,
+        false => format!("CASE{cases} ELSE {plain} END"),
     })
 }
 
@@ -100,13 +92,10 @@ impl Extraction<'_> {
     fn select(&self, tail: &str, is_stub: bool) -> Result<String> {
         let mut values = Vec::new();
         for column in self.graph.nodes[self.at].table.written_columns() {
-            values.push(format!(
-                "{} AS {}",
-                self.value(column, is_stub)?,
-                sql::identifier(&column.name)
-            ));
+            let (value, name) = (self.value(column, is_stub)?, sql::identifier(&column.name));
+            values.push(format!("{value} AS {name}"));
         }
-        Ok(format!("SELECT {} {tail}", values.join(", ")))
+        Ok(format!("SELECT {} {tail}", sql::list(values)))
     }
 
     fn value(&self, column: &Column, is_stub: bool) -> Result<String> {
@@ -132,10 +121,9 @@ impl Extraction<'_> {
                 }
             }
         }
-        Ok(if conditions.is_empty() {
-            value
-        } else {
-            format!("CASE WHEN {} THEN {value} END", conditions.join(" AND "))
+        Ok(match conditions.len() {
+            0 => value,
+            _ => format!("CASE WHEN {} THEN {value} END", sql::all(conditions)),
         })
     }
 
@@ -152,10 +140,7 @@ impl Extraction<'_> {
         if link.up != closure::Up::Null {
             return None;
         }
-        let values = columns_of(ROW, &link.columns);
-        Some(
-            self.sets
-                .contains(self.graph, (link.parent, link.key), Which::Any, &values),
-        )
+        let (key, values) = ((link.parent, link.key), columns_of(&link.columns));
+        Some(self.sets.contains(self.graph, key, Which::Any, &values))
     }
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::choose::choice::Choice;
 use crate::choose::coverage::CoverageAdded;
-use crate::choose::selection::{EdgeRows, Selection};
+use crate::choose::selection::{EdgeRows, Selection, TableCopy};
+use crate::policy::Edge;
 
 /// `mkx.sample.plan/1`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -50,25 +51,6 @@ pub struct Roots {
     pub percent: f64,
 }
 
-impl Roots {
-    /// Of a selection.
-    pub fn of(selection: &Selection) -> Roots {
-        #[allow(clippy::cast_precision_loss)] // a share, not a count
-        let share = match selection.roots_eligible {
-            0 => 0.0,
-            eligible => selection.roots_sampled as f64 * 100.0 / eligible as f64,
-        };
-        Roots {
-            total: selection.roots_total,
-            eligible: selection.roots_eligible,
-            sampled: selection.roots_sampled,
-            added: selection.roots_added,
-            stubs: selection.roots_stubs,
-            percent: (share * 1000.0).round() / 1000.0,
-        }
-    }
-}
-
 /// One table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TableRows {
@@ -85,21 +67,18 @@ pub struct TableRows {
 impl Plan {
     /// The plan of a selection.
     pub fn new(choice: &Choice, selection: &Selection) -> Plan {
-        let tables: Vec<TableRows> = selection
-            .tables
-            .iter()
-            .map(|copy| TableRows {
-                table: copy.table.to_string(),
-                rows: copy.rows,
-                rows_in_source: copy.rows_in_source,
-                share: (copy.rows_in_source > 0)
-                    .then(|| copy.rows as f64 / copy.rows_in_source as f64),
-            })
-            .collect();
+        let share = |copy: &TableCopy| copy.rows as f64 / copy.rows_in_source as f64;
+        let tables = selection.tables.iter().map(|copy| TableRows {
+            table: copy.table.to_string(),
+            rows: copy.rows,
+            rows_in_source: copy.rows_in_source,
+            share: (copy.rows_in_source > 0).then(|| share(copy)),
+        });
+        let tables: Vec<TableRows> = tables.collect();
         Plan {
             percent: choice.percent,
             seed: choice.seed.clone(),
-            roots: Roots::of(selection),
+            roots: selection.roots.clone(),
             rows: tables.iter().map(|table| table.rows).sum(),
             rows_in_source: tables.iter().map(|table| table.rows_in_source).sum(),
             tables,
@@ -110,12 +89,8 @@ impl Plan {
 
     /// Lines for people: the tables, and what brings rows that nobody owns.
     pub fn table(&self) -> Vec<String> {
-        let width = self
-            .tables
-            .iter()
-            .map(|table| table.table.len())
-            .max()
-            .unwrap_or(0);
+        let names = self.tables.iter().map(|table| table.table.len());
+        let width = names.max().unwrap_or(0);
         let mut lines = vec![format!(
             "{} of {} users by seed \"{}\", {} more whole, {} as stubs",
             self.roots.sampled, self.roots.eligible, self.seed, self.roots.added, self.roots.stubs
@@ -125,9 +100,8 @@ impl Plan {
             "table", "rows", "of", "share"
         ));
         for table in &self.tables {
-            let share = table
-                .share
-                .map_or(String::from("-"), |share| format!("{:.1} %", share * 100.0));
+            let share = table.share.map(|share| format!("{:.1} %", share * 100.0));
+            let share = share.as_deref().unwrap_or("-");
             lines.push(format!(
                 "{:width$} {:>10} {:>10} {share:>7}",
                 table.table, table.rows, table.rows_in_source
@@ -135,11 +109,11 @@ impl Plan {
         }
         for edge in self.edges.iter().filter(|edge| edge.rows > 0) {
             let what = match edge.policy {
-                crate::policy::Edge::Own => "children come along",
-                crate::policy::Edge::Include => "parents come too",
-                crate::policy::Edge::Stub => "parents come as stubs",
-                crate::policy::Edge::Null => "references become null",
-                crate::policy::Edge::Require => "rows are dropped",
+                Edge::Own => "children come along",
+                Edge::Include => "parents come too",
+                Edge::Stub => "parents come as stubs",
+                Edge::Null => "references become null",
+                Edge::Require => "rows are dropped",
             };
             lines.push(format!(
                 "{}.{} -> {}: {} {what}",
@@ -147,17 +121,17 @@ impl Plan {
             ));
         }
         for added in &self.coverage {
-            let values: Vec<_> = added
-                .values
-                .iter()
+            let values = added.values.iter();
+            let values: Vec<_> = values
                 .map(|value| value.as_deref().unwrap_or("null"))
                 .collect();
+            let (column, values) = (
+                format!("{}.{}", added.table, added.column),
+                values.join(", "),
+            );
             lines.push(format!(
-                "{}.{}: {} rows so that {} occurs",
-                added.table,
-                added.column,
-                added.rows,
-                values.join(", ")
+                "{column}: {} rows so that {values} occurs",
+                added.rows
             ));
         }
         lines

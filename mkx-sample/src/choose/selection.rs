@@ -10,6 +10,7 @@ use crate::choose::choice::{Choice, Chosen, apply_cap, choose};
 use crate::choose::closure::{self, Graph, Session, Sets};
 use crate::choose::coverage::{CoverageAdded, cover};
 use crate::choose::extract;
+use crate::choose::plan::Roots;
 use crate::choose::survey::{Survey, survey};
 use crate::database::catalog::{Catalog, TableName};
 use crate::database::source::Source;
@@ -19,16 +20,8 @@ use crate::transform::Context;
 /// What to copy, and why it is that much.
 #[derive(Debug, Clone)]
 pub struct Selection {
-    /// Root rows (users) in EA.
-    pub roots_total: u64,
-    /// Root rows that could be sampled.
-    pub roots_eligible: u64,
-    /// Root rows chosen by the sample's hash.
-    pub roots_sampled: u64,
-    /// Root rows that came otherwise, whole: pinned, included, or for coverage.
-    pub roots_added: u64,
-    /// Root rows that come as stubs.
-    pub roots_stubs: u64,
+    /// Rows of the root table (users).
+    pub roots: Roots,
     /// Every table of the catalog that is to be filled.
     pub tables: Vec<TableCopy>,
     /// What each edge brings.
@@ -146,11 +139,14 @@ impl Finding<'_> {
         let root = &self.sets.rows[self.graph.root];
         let whole = (root.owned[0].len() + root.extra[0].len()) as u64;
         let mut selection = Selection {
-            roots_total: self.census[self.graph.root].rows,
-            roots_eligible: chosen.eligible,
-            roots_sampled: chosen.sampled,
-            roots_added: whole - chosen.sampled,
-            roots_stubs: root.stubs[0].len() as u64,
+            roots: Roots {
+                total: self.census[self.graph.root].rows,
+                eligible: chosen.eligible,
+                sampled: chosen.sampled,
+                added: whole - chosen.sampled,
+                stubs: root.stubs[0].len() as u64,
+                percent: chosen.percent(),
+            },
             tables: Vec::new(),
             edges: Vec::new(),
             coverage: self.coverage.clone(),
@@ -164,7 +160,7 @@ impl Finding<'_> {
                 columns: node
                     .table
                     .written_columns()
-                    .map(|column| column.name.clone())
+                    .map(|c| c.name.clone())
                     .collect(),
                 selects: extract::selects(self.graph, self.sets, at, self.context)?,
                 rows: survey.rows,
@@ -176,15 +172,14 @@ impl Finding<'_> {
 
     fn edges(&self, survey: &Survey) -> Vec<EdgeRows> {
         let name = |at: usize| self.graph.nodes[at].table.name.to_string();
-        let edges = survey.edges.iter().map(|(place, rows)| {
-            let link = &self.graph.links[*place];
-            EdgeRows {
-                table: name(link.child),
-                columns: link.columns.join(","),
-                parent: name(link.parent),
-                policy: link.policy,
-                rows: *rows,
-            }
+        let edges = survey.edges.iter();
+        let edges = edges.map(|(place, rows)| (&self.graph.links[*place], *rows));
+        let edges = edges.map(|(link, rows)| EdgeRows {
+            table: name(link.child),
+            columns: link.columns.join(","),
+            parent: name(link.parent),
+            policy: link.policy,
+            rows,
         });
         edges.collect()
     }
@@ -193,11 +188,8 @@ impl Finding<'_> {
     fn check_share(&self, at: usize, survey: &Survey) -> Result<()> {
         let node = &self.graph.nodes[at];
         let all = self.census[at].rows;
-        let Some(allowed) = node
-            .policy
-            .max_share
-            .filter(|share| all > 0 && survey.rows as f64 > share * all as f64)
-        else {
+        let is_exceeded = |share: &f64| all > 0 && survey.rows as f64 > share * all as f64;
+        let Some(allowed) = node.policy.max_share.filter(is_exceeded) else {
             return Ok(());
         };
         Err(Failure::input(format!(
@@ -213,22 +205,13 @@ impl Finding<'_> {
     /// The edge that brings most rows of the table.
     fn most(&self, at: usize) -> String {
         let name = |at: usize| &self.graph.nodes[at].table.name;
-        let ways = self
-            .graph
-            .links
-            .iter()
-            .enumerate()
-            .filter_map(|(place, link)| {
-                let wanted = self.sets.wanted[place].len();
-                let up = link.parent == at && wanted > 0;
-                up.then(|| {
-                    (
-                        wanted,
-                        format!("{}.{}", name(link.child), link.columns.join(",")),
-                    )
-                })
-            });
-        match ways.max() {
+        let edges = self.graph.links.iter().zip(&self.sets.wanted);
+        let edges = edges.filter(|(link, wanted)| link.parent == at && !wanted.is_empty());
+        let edges = edges.map(|(link, wanted)| {
+            let edge = format!("{}.{}", name(link.child), link.columns.join(","));
+            (wanted.len(), edge)
+        });
+        match edges.max() {
             Some((rows, edge)) => format!(
                 "most are asked for by {edge} ({rows} rows); make that edge stub or null, or raise \
                  max_share of {}",

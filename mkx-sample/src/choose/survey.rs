@@ -4,10 +4,11 @@
 use mkx_contract::Result;
 
 use crate::choose::closure::{
-    self, Extent, Graph, Link, ROW, Session, Sets, Up, Which, by_identity, columns_of, owned,
+    self, Extent, Graph, Link, Node, Session, Sets, Up, Which, columns_of, known, owners,
     unrequired,
 };
 use crate::policy::Edge;
+use crate::sql;
 
 /// What one table comes to.
 #[derive(Debug, Default)]
@@ -26,41 +27,24 @@ pub fn survey(graph: &Graph, sets: &Sets, session: &mut Session, at: usize) -> R
     let node = &graph.nodes[at];
     let rows = &sets.rows[at];
     let mut survey = Survey::default();
-    let tail = match node.extent {
-        Extent::Empty => return Ok(survey),
-        Extent::Complete => format!("FROM {} AS {ROW}", node.table.sql_from()),
-        Extent::Held => by_identity(graph, at, &rows.owned[0]),
-        Extent::Leaf => owned(graph, sets, at),
+    let Some(tail) = known(graph, sets, at) else {
+        return Ok(survey);
     };
     let asked = asked(graph, sets, at);
     let own = if node.extent == Extent::Held && asked.is_empty() {
         rows.owned[0].len() as u64
     } else {
-        let counts = count(session, graph, at, &tail, &asked)?;
-        survey.edges.extend(
-            asked
-                .iter()
-                .map(|(place, _)| *place)
-                .zip(counts[1..].to_vec()),
-        );
-        counts[0]
+        survey.count(session, node, &tail, &asked)?
     };
     survey.rows = own + (rows.extra[0].len() + rows.stubs[0].len()) as u64;
     let (tail, drops) = unrequired(graph, sets, at);
     if !drops.is_empty() {
-        let counts = count(session, graph, at, &tail, &drops)?;
-        survey.edges.extend(
-            drops
-                .iter()
-                .map(|(place, _)| *place)
-                .zip(counts[1..].to_vec()),
-        );
+        survey.count(session, node, &tail, &drops)?;
     }
     for (place, link) in graph.links_of(at) {
         if !survey.edges.iter().any(|(counted, _)| *counted == place) {
-            survey
-                .edges
-                .push((place, brought(graph, sets, place, link, own)));
+            let rows = brought(graph, sets, place, link, own);
+            survey.edges.push((place, rows));
         }
     }
     Ok(survey)
@@ -70,12 +54,9 @@ pub fn survey(graph: &Graph, sets: &Sets, session: &mut Session, at: usize) -> R
 /// that become null.
 fn asked(graph: &Graph, sets: &Sets, at: usize) -> Vec<(usize, String)> {
     let follows = graph.follows_edges(at);
-    let owners = graph
-        .links_of(at)
-        .filter(|(_, link)| link.policy == Edge::Own)
-        .count();
-    graph
-        .links_of(at)
+    let owners = owners(graph, at).count();
+    let links = graph.links_of(at);
+    links
         .filter_map(|(place, link)| match link.policy {
             Edge::Own if follows => {
                 (owners > 1).then(|| (place, closure::contains(graph, sets, link)))
@@ -91,13 +72,10 @@ fn asked(graph: &Graph, sets: &Sets, at: usize) -> Vec<(usize, String)> {
 
 /// The reference is there, and what it refers to does not come.
 fn nulled(graph: &Graph, sets: &Sets, link: &Link) -> String {
-    let values = columns_of(ROW, &link.columns);
-    let filled: Vec<_> = values
-        .iter()
-        .map(|value| format!("{value} IS NOT NULL"))
-        .collect();
+    let values = columns_of(&link.columns);
+    let filled = sql::all(values.iter().map(|value| format!("{value} IS NOT NULL")));
     let kept = sets.contains(graph, (link.parent, link.key), Which::Any, &values);
-    format!("({} AND ({kept}) IS NOT TRUE)", filled.join(" AND "))
+    format!("({filled} AND ({kept}) IS NOT TRUE)")
 }
 
 /// What an edge brings that needs no count.
@@ -113,22 +91,27 @@ fn brought(graph: &Graph, sets: &Sets, place: usize, link: &Link, own: u64) -> u
     parents.len() as u64
 }
 
-/// All rows, and those that fulfil each condition.
-fn count(
-    session: &mut Session,
-    graph: &Graph,
-    at: usize,
-    tail: &str,
-    conditions: &[(usize, String)],
-) -> Result<Vec<u64>> {
-    let mut columns = vec!["count(*)".to_owned()];
-    columns.extend(
-        conditions
-            .iter()
-            .map(|(_, condition)| format!("count(*) FILTER (WHERE {condition})")),
-    );
-    session.counts(
-        &graph.nodes[at],
-        &format!("SELECT {} {tail}", columns.join(", ")),
-    )
+impl Survey {
+    /// Counts rows, and of them those that fulfil each edge's condition; gives how many they are.
+    fn count(
+        &mut self,
+        session: &mut Session,
+        node: &Node,
+        tail: &str,
+        conditions: &[(usize, String)],
+    ) -> Result<u64> {
+        let columns = conditions.iter();
+        let columns =
+            columns.map(|(_, condition)| format!(", count(*) FILTER (WHERE {condition})"));
+        let columns: String = columns.collect();
+        let mut rows = 0;
+        session.each(node, &format!("SELECT count(*){columns} {tail}"), |row| {
+            let count = |at: usize| u64::try_from(row.get::<_, i64>(at)).unwrap_or(0);
+            rows = count(0);
+            let edges = conditions.iter().enumerate();
+            self.edges
+                .extend(edges.map(|(at, (place, _))| (*place, count(at + 1))));
+        })?;
+        Ok(rows)
+    }
 }

@@ -2,12 +2,13 @@
 
 use mkx_contract::Result;
 
-use super::ROW;
-use super::condition::{all, from, narrowing, own, owners, rest};
+use super::condition::{from, narrowing, own, owners, rest};
 use super::graph::{Extent, Graph, Link};
+use super::keys::columns_of;
 use super::query::Session;
 use super::sets::{Batch, Sets, add, without};
 use crate::policy::Edge;
+use crate::sql;
 
 /// Finds the own rows of every table whose keys must be held; the root's are there already.
 ///
@@ -15,11 +16,8 @@ use crate::policy::Edge;
 /// As [`Session::each`].
 pub fn own_rows(graph: &Graph, sets: &mut Sets, session: &mut Session) -> Result<()> {
     for group in &graph.order {
-        let members: Vec<usize> = group
-            .iter()
-            .copied()
-            .filter(|at| *at != graph.root && graph.nodes[*at].extent == Extent::Held)
-            .collect();
+        let mut members = group.clone();
+        members.retain(|at| *at != graph.root && graph.nodes[*at].extent == Extent::Held);
         Group { graph, members }.settle(sets, session)?;
     }
     Ok(())
@@ -40,11 +38,8 @@ impl Group<'_> {
         let mut is_first = true;
         loop {
             let found = self.follow(sets, session, is_first && asks_inside)?;
-            let is_stable = self
-                .members
-                .iter()
-                .zip(&found)
-                .all(|(at, rows)| sets.rows[*at].owned == *rows);
+            let mut pairs = self.members.iter().zip(&found);
+            let is_stable = pairs.all(|(at, rows)| sets.rows[*at].owned == *rows);
             for (at, rows) in self.members.iter().zip(found) {
                 sets.rows[*at].owned = rows;
             }
@@ -57,13 +52,10 @@ impl Group<'_> {
 
     fn asks_inside(&self) -> bool {
         self.members.iter().any(|at| {
-            self.graph
-                .links_of(*at)
-                .any(|(_, link)| link.policy == Edge::Require && self.has(link.parent))
-                || self
-                    .graph
-                    .references_of(*at)
-                    .any(|pointer| pointer.policy.drops() && self.has(pointer.parent))
+            let mut links = self.graph.links_of(*at);
+            let mut references = self.graph.references_of(*at);
+            links.any(|(_, link)| link.policy == Edge::Require && self.has(link.parent))
+                || references.any(|to| to.policy.drops() && self.has(to.parent))
         })
     }
 
@@ -75,28 +67,19 @@ impl Group<'_> {
     /// `freely`.
     fn follow(&self, sets: &Sets, session: &mut Session, freely: bool) -> Result<Vec<Batch>> {
         let mut found = Vec::new();
-        for at in &self.members {
-            let node = &self.graph.nodes[*at];
-            let (from, own) = own(self.graph, sets, *at, |link| !self.has(link.parent));
-            let mut conditions = vec![own];
-            conditions.extend(rest(self.graph, sets, *at, |parent| {
-                !freely || !self.has(parent)
-            }));
-            found.push(session.rows(node, ROW, &format!("{from} WHERE {}", all(&conditions)))?);
+        for &at in &self.members {
+            let (from, own) = own(self.graph, sets, at, |link| !self.has(link.parent));
+            let rest = rest(self.graph, sets, at, |parent| !freely || !self.has(parent));
+            let condition = sql::all([own].iter().chain(&rest));
+            let tail = format!("{from} WHERE {condition}");
+            found.push(session.rows(&self.graph.nodes[at], &tail)?);
         }
         let mut frontier = found.clone();
         while frontier.iter().any(|rows| !rows[0].is_empty()) {
             let mut next = Vec::new();
             for (place, at) in self.members.iter().enumerate() {
                 let rows = self.brought(sets, session, *at, &frontier, freely)?;
-                next.push(match rows {
-                    Some(rows) => without(&rows, &found[place]),
-                    None => self.graph.nodes[*at]
-                        .keys
-                        .iter()
-                        .map(super::keys::Key::none)
-                        .collect(),
-                });
+                next.push(without(&rows, &found[place]));
             }
             for (rows, more) in found.iter_mut().zip(&next) {
                 add(rows, more);
@@ -114,37 +97,32 @@ impl Group<'_> {
         at: usize,
         frontier: &[Batch],
         freely: bool,
-    ) -> Result<Option<Batch>> {
+    ) -> Result<Batch> {
+        let node = &self.graph.nodes[at];
         if !self.graph.follows_edges(at) {
-            return Ok(None);
+            return Ok(node.none());
         }
         let mut links: Vec<&Link> = Vec::new();
         let mut owned = Vec::new();
         for link in owners(self.graph, at) {
-            let Some(place) = self
-                .members
-                .iter()
-                .position(|member| *member == link.parent)
-            else {
+            let mut members = self.members.iter();
+            let Some(place) = members.position(|member| *member == link.parent) else {
                 continue;
             };
             let keys = &frontier[place][link.key];
             if !keys.is_empty() {
-                let values = super::keys::columns_of(ROW, &link.columns);
-                owned.push(self.graph.nodes[link.parent].keys[link.key].contains(keys, &values));
+                let values = columns_of(&link.columns);
+                owned.push(self.graph.key_of(link).contains(keys, &values));
                 links.push(link);
             }
         }
         if owned.is_empty() {
-            return Ok(None);
+            return Ok(node.none());
         }
-        let node = &self.graph.nodes[at];
-        let own = format!("({})", owned.join(" OR "));
-        let mut conditions = rest(self.graph, sets, at, |parent| !freely || !self.has(parent));
-        conditions.push(own.clone());
+        let own = format!("({})", sql::any(owned));
         let from = from(node, narrowing(node, &links, &own));
-        session
-            .rows(node, ROW, &format!("{from} WHERE {}", all(&conditions)))
-            .map(Some)
+        let rest = rest(self.graph, sets, at, |parent| !freely || !self.has(parent));
+        let condition = sql::all(rest.iter().chain([&own]));
+        session.rows(node, &format!("{from} WHERE {condition}"))
     }
 }

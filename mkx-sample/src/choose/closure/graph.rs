@@ -5,9 +5,12 @@ use std::collections::HashMap;
 
 use mkx_contract::{Failure, Result};
 
-use super::keys::Key;
+use super::ROW;
+use super::keys::{Key, Keys};
+use super::sets::Batch;
 use crate::database::catalog::{Catalog, Table, TableName};
 use crate::policy::{Edge, Policy, Reference, Rows, TablePolicy, Transform};
+use crate::sql::of_policy;
 
 /// The graph.
 pub struct Graph<'a> {
@@ -33,6 +36,33 @@ pub struct Node<'a> {
     pub keys: Vec<Key>,
     /// How much of it comes.
     pub extent: Extent,
+}
+
+impl Node<'_> {
+    /// `FROM … AS mkx`.
+    pub fn from(&self) -> String {
+        format!("FROM {} AS {ROW}", self.table.sql_from())
+    }
+
+    /// FROM and WHERE of the rows with these values of a key.
+    pub fn with_keys(&self, key: usize, keys: &Keys) -> String {
+        let key = &self.keys[key];
+        format!(
+            "{} WHERE {}",
+            self.from(),
+            key.joins(keys, &key.sql_columns())
+        )
+    }
+
+    /// No rows.
+    pub fn none(&self) -> Batch {
+        self.keys.iter().map(Key::none).collect()
+    }
+
+    /// The policy's condition on rows, as SQL.
+    pub fn condition(&self) -> Option<String> {
+        self.policy.condition.as_deref().map(of_policy)
+    }
 }
 
 /// How much of a table comes, and whether the client must know which rows.
@@ -89,6 +119,14 @@ pub struct Pointer<'a> {
     pub key: usize,
 }
 
+impl Pointer<'_> {
+    /// True where a row that came can neither lose the reference nor be dropped for it.
+    pub fn must_hold(&self, graph: &Graph) -> bool {
+        let column = graph.nodes[self.child].table.column(&self.policy.column);
+        self.policy.drops() && column.is_some_and(|column| !column.is_nullable)
+    }
+}
+
 impl<'a> Graph<'a> {
     /// Holds the policy against the catalog.
     ///
@@ -102,21 +140,17 @@ impl<'a> Graph<'a> {
             root: 0,
             order: Vec::new(),
         };
-        let places: HashMap<&TableName, usize> = graph
-            .nodes
-            .iter()
-            .enumerate()
-            .map(|(at, node)| (&node.table.name, at))
-            .collect();
+        let names = catalog.tables.keys();
+        let places: HashMap<&TableName, usize> =
+            names.enumerate().map(|(at, name)| (name, at)).collect();
         let find = |name: &str| {
             let table = catalog.table(name);
-            table
-                .and_then(|table| places.get(&table.name).copied())
-                .ok_or_else(|| {
-                    Failure::input(format!(
-                        "cannot follow the policy: there is no table {name}"
-                    ))
-                })
+            let place = table.and_then(|table| places.get(&table.name).copied());
+            place.ok_or_else(|| {
+                Failure::input(format!(
+                    "cannot follow the policy: there is no table {name}"
+                ))
+            })
         };
         graph.root = find(&policy.root.table)?;
         let mut links = Vec::new();
@@ -166,11 +200,8 @@ impl<'a> Graph<'a> {
         for link in self.links.iter().filter(owners) {
             needs[link.child].push(link.parent);
         }
-        for pointer in self
-            .references
-            .iter()
-            .filter(|pointer| pointer.policy.drops())
-        {
+        let dropping = |pointer: &&Pointer| pointer.policy.drops();
+        for pointer in self.references.iter().filter(dropping) {
             needs[pointer.child].push(pointer.parent);
         }
         for at in (0..needs.len()).filter(|at| !self.follows_edges(*at)) {
@@ -181,17 +212,24 @@ impl<'a> Graph<'a> {
 
     /// Foreign keys of the table.
     pub fn links_of(&self, child: usize) -> impl Iterator<Item = (usize, &Link)> {
-        self.links
-            .iter()
-            .enumerate()
-            .filter(move |(_, link)| link.child == child)
+        let links = self.links.iter().enumerate();
+        links.filter(move |(_, link)| link.child == child)
     }
 
     /// References without foreign key of the table.
     pub fn references_of(&self, child: usize) -> impl Iterator<Item = &Pointer<'a>> {
-        self.references
-            .iter()
-            .filter(move |pointer| pointer.child == child)
+        let references = self.references.iter();
+        references.filter(move |pointer| pointer.child == child)
+    }
+
+    /// The key that a foreign key refers to.
+    pub fn key_of(&self, link: &Link) -> &Key {
+        &self.nodes[link.parent].keys[link.key]
+    }
+
+    /// No row of any table, by their identity.
+    pub fn no_rows(&self) -> Vec<Keys> {
+        self.nodes.iter().map(|node| node.keys[0].none()).collect()
     }
 
     /// True where the table's own rows are those that edges bring down; the others (the root,
@@ -249,10 +287,9 @@ impl<'a> Graph<'a> {
                     parent.table.name
                 ))
             };
-            let becomes_null = link
-                .columns
-                .iter()
-                .any(|column| matches!(child.policy.columns.get(column), Some(Transform::Null)));
+            let is_nulled =
+                |name: &String| child.policy.columns.get(name) == Some(&Transform::Null);
+            let becomes_null = link.columns.iter().any(is_nulled);
             let up = match link.policy {
                 _ if becomes_null && !nullable.is_empty() => Up::Null,
                 _ if parent.extent == Extent::Empty => Up::Null,
@@ -284,16 +321,10 @@ impl<'a> Graph<'a> {
     fn nullable(&self, link: &Link) -> Vec<String> {
         let node = &self.nodes[link.child];
         let in_a_key = |name: &String| node.keys.iter().any(|key| key.columns.contains(name));
-        link.columns
-            .iter()
-            .filter(|name| {
-                node.table
-                    .column(name)
-                    .is_some_and(|column| column.is_nullable)
-            })
-            .filter(|name| !in_a_key(name))
-            .cloned()
-            .collect()
+        let is_nullable = |name: &String| node.table.column(name).is_some_and(|c| c.is_nullable);
+        let mut columns = link.columns.clone();
+        columns.retain(|name| is_nullable(name) && !in_a_key(name));
+        columns
     }
 }
 
@@ -320,13 +351,11 @@ fn nodes<'a>(catalog: &'a Catalog, policy: &'a Policy) -> Result<Vec<Node<'a>>> 
 /// The columns that tell rows apart: the primary key, else a unique key without nulls, else where
 /// the row lies, which does not change within a snapshot.
 fn identity(table: &Table) -> Vec<String> {
-    let is_filled = |key: &&Vec<String>| {
-        key.iter()
-            .all(|name| table.column(name).is_some_and(|column| !column.is_nullable))
-    };
+    let is_filled = |name: &String| table.column(name).is_some_and(|column| !column.is_nullable);
+    let mut unique_keys = table.unique_keys.iter();
     if !table.primary_key.is_empty() {
         table.primary_key.clone()
-    } else if let Some(key) = table.unique_keys.iter().find(is_filled) {
+    } else if let Some(key) = unique_keys.find(|key| key.iter().all(is_filled)) {
         key.clone()
     } else {
         vec!["tableoid".into(), "ctid".into()]

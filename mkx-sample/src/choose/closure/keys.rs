@@ -3,6 +3,7 @@
 use postgres::Row;
 use postgres::types::{FromSql, Type};
 
+use super::ROW;
 use crate::database::catalog::Table;
 use crate::sql;
 
@@ -37,29 +38,20 @@ const BETWEEN: char = '\0';
 impl Key {
     /// The key over these columns of the table; system columns are known too.
     pub fn of(table: &Table, columns: &[String]) -> Key {
-        let described: Vec<(&str, &str)> = columns
-            .iter()
-            .map(|name| match (table.column(name), name.as_str()) {
-                (Some(column), _) => (column.type_name.as_str(), column.base_type.as_str()),
-                (None, "tableoid") => ("oid", "oid"),
-                (None, _) => ("tid", "tid"),
-            })
-            .collect();
+        let described = columns.iter();
+        let described = described.map(|name| match (table.column(name), name.as_str()) {
+            (Some(column), _) => (element_type(&column.type_name), form_of(&column.base_type)),
+            (None, "tableoid") => ("oid".into(), form_of("oid")),
+            (None, _) => ("tid".into(), form_of("tid")),
+        });
+        let (types, forms): (Vec<String>, Vec<Form>) = described.unzip();
         Key {
             columns: columns.to_vec(),
-            types: described
-                .iter()
-                .map(|(name, _)| element_type(name))
-                .collect(),
-            form: match described[..] {
-                [(_, base)] => form_of(base),
-                _ if described
-                    .iter()
-                    .all(|(_, base)| form_of(base) != Form::Loose) =>
-                {
-                    Form::Text
-                }
-                _ => Form::Loose,
+            types,
+            form: match forms[..] {
+                [form] => form,
+                _ if forms.contains(&Form::Loose) => Form::Loose,
+                _ => Form::Text,
             },
         }
     }
@@ -69,9 +61,9 @@ impl Key {
         self.form
     }
 
-    /// The select list that gives the key of `row`: one column.
-    pub fn select(&self, row: &str) -> String {
-        self.select_of(&self.sql_columns(row))
+    /// The select list that gives the key of a row: one column.
+    pub fn select(&self) -> String {
+        self.select_of(&self.sql_columns())
     }
 
     /// The same over other expressions, for instance a child's columns.
@@ -83,21 +75,17 @@ impl Key {
                 [one] => format!("({one})::text"),
                 // A text can not hold the separator, so an array's elements are sent instead.
                 many => {
-                    let texts: Vec<_> = many.iter().map(|v| format!("({v})::text")).collect();
-                    let nulls: Vec<_> = many.iter().map(|v| format!("({v}) IS NULL")).collect();
-                    format!(
-                        "CASE WHEN {} THEN NULL ELSE ARRAY[{}] END",
-                        nulls.join(" OR "),
-                        texts.join(", ")
-                    )
+                    let texts = sql::list(many.iter().map(|v| format!("({v})::text")));
+                    let has_null = sql::any(many.iter().map(|v| format!("({v}) IS NULL")));
+                    format!("CASE WHEN {has_null} THEN NULL ELSE ARRAY[{texts}] END")
                 }
             },
         }
     }
 
-    /// Its columns in `row`.
-    pub fn sql_columns(&self, row: &str) -> Vec<String> {
-        columns_of(row, &self.columns)
+    /// Its columns in a row.
+    pub fn sql_columns(&self) -> Vec<String> {
+        columns_of(&self.columns)
     }
 
     /// An empty set of such keys.
@@ -119,8 +107,8 @@ impl Key {
             [one] => format!("{one} = ANY ({})", self.arrays(keys)[0]),
             many => format!(
                 "({}) IN (SELECT * FROM unnest({}))",
-                many.join(", "),
-                self.arrays(keys).join(", ")
+                sql::list(many),
+                sql::list(self.arrays(keys))
             ),
         }
     }
@@ -152,25 +140,29 @@ impl Key {
     /// An array literal for each column.
     fn arrays(&self, keys: &Keys) -> Vec<String> {
         match (keys, &self.types[..]) {
-            (Keys::Text(keys), [_, _, ..]) => (0..self.types.len())
-                .map(|at| {
+            (Keys::Text(keys), types @ [_, _, ..]) => {
+                let types = types.iter().enumerate();
+                let arrays = types.map(|(at, name)| {
                     let parts = keys
                         .iter()
                         .map(|key| key.split(BETWEEN).nth(at).unwrap_or(""));
-                    sql::array(parts, &self.types[at])
-                })
-                .collect(),
+                    sql::array(parts, name)
+                });
+                arrays.collect()
+            }
             (keys, _) => vec![keys.array(&self.types[0])],
         }
     }
 }
 
-/// `"row"."column"` for each.
-pub fn columns_of(row: &str, columns: &[String]) -> Vec<String> {
-    columns
-        .iter()
-        .map(|name| format!("{row}.{}", sql::identifier(name)))
-        .collect()
+/// `mkx."column"`.
+pub fn column_of(column: &str) -> String {
+    format!("{ROW}.{}", sql::identifier(column))
+}
+
+/// The same for each.
+pub fn columns_of(columns: &[String]) -> Vec<String> {
+    columns.iter().map(|name| column_of(name)).collect()
 }
 
 /// The type without what would cut values short: `character varying(9)` compares as text.
@@ -242,9 +234,7 @@ impl Keys {
     pub fn push_text(&mut self, text: &str) {
         match self {
             Keys::Int(keys) => keys.extend(text.parse::<i64>()),
-            Keys::Uuid(keys) => {
-                keys.extend(u128::from_str_radix(&text.replace('-', ""), 16));
-            }
+            Keys::Uuid(keys) => keys.extend(u128::from_str_radix(&text.replace('-', ""), 16)),
             Keys::Text(keys) => keys.push(text.into()),
         }
     }

@@ -15,14 +15,14 @@ mod reference;
 mod sets;
 mod up;
 
-pub use condition::{contains, owned, unrequired};
+pub use condition::{contains, known, owned, owners, unrequired};
 pub use down::own_rows;
 pub use graph::{Extent, Graph, Link, Node, Up};
-pub use keys::{Key, Keys, columns_of};
+pub use keys::{Key, Keys, column_of, columns_of};
 pub use query::Session;
 pub use reference::{applied, holds};
-pub use sets::{Batch, Sets, Which};
-pub use up::{by_identity, include, pin, stubs};
+pub use sets::{Batch, Sets, Which, add};
+pub use up::{include, pin, stubs};
 
 /// The alias of a table's row in every query.
 pub const ROW: &str = "mkx";

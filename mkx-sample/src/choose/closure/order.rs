@@ -51,12 +51,8 @@ impl Search<'_> {
             }
         }
         if self.low[node] == order {
-            let from = self
-                .path
-                .iter()
-                .rposition(|other| *other == node)
-                .unwrap_or(0);
-            let group = self.path.split_off(from);
+            let from = self.path.iter().rposition(|other| *other == node);
+            let group = self.path.split_off(from.unwrap_or(0));
             for member in &group {
                 self.open[*member] = false;
             }

@@ -6,9 +6,10 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::{Client, Row};
 
 use super::graph::Node;
-use super::keys::Key;
+use super::keys::{Key, Keys};
 use super::sets::Batch;
 use crate::database::endpoint::cause;
+use crate::sql;
 
 /// A session on the source.
 pub struct Session<'c> {
@@ -36,49 +37,26 @@ impl Session<'_> {
     ///
     /// # Errors
     /// As [`Session::each`].
-    pub fn rows(&mut self, node: &Node, row: &str, tail: &str) -> Result<Batch> {
-        let columns: Vec<_> = node.keys.iter().map(|key| key.select(row)).collect();
-        let mut batch: Batch = node.keys.iter().map(Key::none).collect();
-        self.each(
-            node,
-            &format!("SELECT {} {tail}", columns.join(", ")),
-            |row| {
-                for (at, keys) in batch.iter_mut().enumerate() {
-                    keys.push(row, at);
-                }
-            },
-        )?;
-        batch.iter_mut().for_each(super::keys::Keys::settle);
-        Ok(batch)
-    }
-
-    /// One row of counts.
-    ///
-    /// # Errors
-    /// As [`Session::each`].
-    pub fn counts(&mut self, node: &Node, sql: &str) -> Result<Vec<u64>> {
-        let mut counts = Vec::new();
-        self.each(node, sql, |row| {
-            counts = (0..row.len())
-                .map(|at| u64::try_from(row.get::<_, i64>(at)).unwrap_or(0))
-                .collect();
+    pub fn rows(&mut self, node: &Node, tail: &str) -> Result<Batch> {
+        let columns = sql::list(node.keys.iter().map(Key::select));
+        let mut batch = node.none();
+        self.each(node, &format!("SELECT {columns} {tail}"), |row| {
+            for (at, keys) in batch.iter_mut().enumerate() {
+                keys.push(row, at);
+            }
         })?;
-        Ok(counts)
+        batch.iter_mut().for_each(Keys::settle);
+        Ok(batch)
     }
 }
 
 /// Wrong SQL (classes 22 and 42 of SQLSTATE) is the policy's, for all other SQL is ours and tested.
 fn cannot(node: &Node, error: &postgres::Error) -> Failure {
-    let message = format!(
-        "cannot find the rows of {}: {}",
-        node.table.name,
-        cause(error)
-    );
+    let name = &node.table.name;
+    let message = format!("cannot find the rows of {name}: {}", cause(error));
     match error.code().map(|code| &code.code()[..2]) {
-        Some("22" | "42") => Failure::input(message).hint(format!(
-            "look at the SQL under tables.{} in the policy",
-            node.table.name
-        )),
+        Some("22" | "42") => Failure::input(message)
+            .hint(format!("look at the SQL under tables.{name} in the policy")),
         _ => Failure::peer(message),
     }
 }

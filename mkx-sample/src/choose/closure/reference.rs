@@ -2,13 +2,15 @@
 //!
 //! A value that does not read as the target's key dangles; it is never an error.
 
-use super::ROW;
 use super::graph::{Extent, Graph, Node, Pointer};
-use super::keys::{Form, Key};
+use super::keys::{Form, Key, column_of};
 use super::sets::{Sets, Which};
 use crate::database::catalog::Column;
 use crate::policy::Otherwise;
 use crate::sql::{self, of_policy};
+
+/// A UUID, with hyphens or without.
+const UUID: &str = "^[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$";
 
 /// How the column holds its references.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub fn holds(graph: &Graph, sets: &Sets, pointer: &Pointer, which: Which) -> Str
     let Some(column) = column(graph, pointer) else {
         return "TRUE".into();
     };
-    let value = value(column);
+    let value = column_of(&column.name);
     let is_member = |value: &str, from: &str| member(graph, sets, pointer, which, (value, from));
     let holds = match holder(column) {
         Holder::Scalar => format!(
@@ -68,43 +70,32 @@ pub fn applied(graph: &Graph, sets: &Sets, pointer: &Pointer, expression: &str) 
                 "ARRAY(SELECT e.v FROM unnest({expression}) WITH ORDINALITY AS e(v, at) WHERE {member} ORDER BY e.at)::{}",
                 column.type_name
             );
-            match &pointer.policy.when {
-                Some(when) => format!(
-                    "CASE WHEN {} THEN {kept} ELSE {expression} END",
-                    of_policy(when)
-                ),
+            match pointer.policy.when.as_deref().map(of_policy) {
+                Some(when) => format!("CASE WHEN {when} THEN {kept} ELSE {expression} END"),
                 None => kept,
             }
         }
-        (Holder::Json, _) => json(graph, sets, pointer, expression, column),
+        (Holder::Json, _) => {
+            let member = member(graph, sets, pointer, Which::Any, ("(e.v #>> '{}')", "text"));
+            json(pointer, column, expression, &member)
+        }
         _ => "NULL".into(),
     };
     format!("CASE WHEN {holds} THEN {expression} ELSE {pruned} END")
 }
 
 /// The JSON without the dangling value: an array loses the element, a member becomes null.
-fn json(
-    graph: &Graph,
-    sets: &Sets,
-    pointer: &Pointer,
-    expression: &str,
-    column: &Column,
-) -> String {
+fn json(pointer: &Pointer, column: &Column, expression: &str, member: &str) -> String {
     let whole = as_jsonb(column, expression);
     let inner = inner(pointer, &whole);
-    let member = member(graph, sets, pointer, Which::Any, ("(e.v #>> '{}')", "text"));
     let kept = format!(
         "CASE jsonb_typeof({inner}) WHEN 'array' THEN (SELECT COALESCE(jsonb_agg(e.v ORDER BY e.at) \
          FILTER (WHERE {member}), '[]') FROM jsonb_array_elements({inner}) WITH ORDINALITY AS e(v, at)) \
          ELSE 'null'::jsonb END"
     );
-    let result = if pointer.policy.path.is_empty() {
-        kept
-    } else {
-        format!(
-            "jsonb_set({whole}, {}, {kept})",
-            sql::array(&pointer.policy.path, "text")
-        )
+    let result = match &pointer.policy.path[..] {
+        [] => kept,
+        path => format!("jsonb_set({whole}, {}, {kept})", sql::array(path, "text")),
     };
     format!("({result})::{}", column.type_name)
 }
@@ -123,31 +114,21 @@ fn member(
         (Form::Int, "int2" | "int4" | "int8" | "oid") | (Form::Uuid, "uuid") => {
             (value.to_owned(), None)
         }
-        (Form::Int, _) => {
-            let text = format!("({value})::text");
-            (
-                format!("({text})::bigint"),
-                Some(format!("{text} ~ '^[+-]?[0-9]{{1,18}}$'")),
-            )
-        }
-        (Form::Uuid, _) => {
-            let text = format!("({value})::text");
-            let pattern = "^[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$";
-            (
-                format!("({text})::uuid"),
-                Some(format!("{text} ~* '{pattern}'")),
-            )
-        }
+        (Form::Int, _) => (
+            format!("(({value})::text)::bigint"),
+            Some(format!("({value})::text ~ '^[+-]?[0-9]{{1,18}}$'")),
+        ),
+        (Form::Uuid, _) => (
+            format!("(({value})::text)::uuid"),
+            Some(format!("({value})::text ~* '{UUID}'")),
+        ),
         _ => (format!("({value})::text"), None),
     };
     let found = match parent.extent {
         _ if which == Which::Source => in_source(pointer, parent, key, &value),
         Extent::Complete => in_source(pointer, parent, key, &value),
         Extent::Empty => "FALSE".into(),
-        Extent::Held | Extent::Leaf => {
-            let keys = sets.keys(pointer.parent, pointer.key, which);
-            key.contains_text(&keys, &value)
-        }
+        _ => key.contains_text(&sets.keys(pointer.parent, pointer.key, which), &value),
     };
     match condition {
         Some(condition) => format!("CASE WHEN {condition} THEN {found} ELSE FALSE END"),
@@ -158,10 +139,9 @@ fn member(
 /// SQL: the source has a row of the target with this value.
 fn in_source(pointer: &Pointer, parent: &Node, key: &Key, value: &str) -> String {
     let name = sql::identifier(&pointer.policy.key);
-    let cast = if matches!(key.form(), Form::Int | Form::Uuid) {
-        ""
-    } else {
-        "::text"
+    let cast = match key.form() {
+        Form::Int | Form::Uuid => "",
+        _ => "::text",
     };
     format!(
         "EXISTS (SELECT FROM {} AS target WHERE target.{name}{cast} = {value})",
@@ -172,7 +152,7 @@ fn in_source(pointer: &Pointer, parent: &Node, key: &Key, value: &str) -> String
 /// The scalar value as text, where it is such a reference.
 pub fn text(graph: &Graph, pointer: &Pointer) -> Option<String> {
     let column = column(graph, pointer).filter(|column| holder(column) == Holder::Scalar)?;
-    let value = value(column);
+    let value = column_of(&column.name);
     Some(match &pointer.policy.when {
         Some(when) => format!("CASE WHEN {} THEN {value}::text END", of_policy(when)),
         None => format!("{value}::text"),
@@ -180,9 +160,8 @@ pub fn text(graph: &Graph, pointer: &Pointer) -> Option<String> {
 }
 
 fn column<'g>(graph: &'g Graph, pointer: &Pointer) -> Option<&'g Column> {
-    graph.nodes[pointer.child]
-        .table
-        .column(&pointer.policy.column)
+    let table = graph.nodes[pointer.child].table;
+    table.column(&pointer.policy.column)
 }
 
 fn holder(column: &Column) -> Holder {
@@ -191,10 +170,6 @@ fn holder(column: &Column) -> Holder {
         base if base.starts_with('_') => Holder::Array,
         _ => Holder::Scalar,
     }
-}
-
-fn value(column: &Column) -> String {
-    format!("{ROW}.{}", sql::identifier(&column.name))
 }
 
 /// JSON that can be looked into.
@@ -207,10 +182,9 @@ fn as_jsonb(column: &Column, json: &str) -> String {
 
 /// The value inside the JSON that the path leads to.
 fn inner(pointer: &Pointer, json: &str) -> String {
-    if pointer.policy.path.is_empty() {
-        format!("({json})")
-    } else {
-        format!("({json} #> {})", sql::array(&pointer.policy.path, "text"))
+    match &pointer.policy.path[..] {
+        [] => format!("({json})"),
+        path => format!("({json} #> {})", sql::array(path, "text")),
     }
 }
 

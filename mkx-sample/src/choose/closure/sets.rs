@@ -2,6 +2,7 @@
 
 use super::graph::{Extent, Graph};
 use super::keys::Keys;
+use crate::sql;
 
 /// The same rows by each key of their table; the first is their identity.
 pub type Batch = Vec<Keys>;
@@ -41,21 +42,14 @@ pub struct Sets {
 impl Sets {
     /// Nothing yet.
     pub fn new(graph: &Graph) -> Sets {
-        let rows = graph.nodes.iter().map(|node| {
-            let none: Batch = node.keys.iter().map(super::keys::Key::none).collect();
-            Rows {
-                owned: none.clone(),
-                extra: none.clone(),
-                stubs: none,
-            }
+        let rows = graph.nodes.iter().map(|node| Rows {
+            owned: node.none(),
+            extra: node.none(),
+            stubs: node.none(),
         });
-        let wanted = graph
-            .links
-            .iter()
-            .map(|link| graph.nodes[link.parent].keys[link.key].none());
         Sets {
             rows: rows.collect(),
-            wanted: wanted.collect(),
+            wanted: nothing_wanted(graph),
         }
     }
 
@@ -83,14 +77,27 @@ impl Sets {
         match graph.nodes[node].extent {
             Extent::Empty => "FALSE".into(),
             Extent::Complete => {
-                let filled: Vec<_> = values.iter().map(|v| format!("{v} IS NOT NULL")).collect();
-                format!("({})", filled.join(" AND "))
+                let filled = values.iter().map(|value| format!("{value} IS NOT NULL"));
+                format!("({})", sql::all(filled))
             }
             Extent::Held | Extent::Leaf => {
                 graph.nodes[node].keys[key].contains(&self.keys(node, key, which), values)
             }
         }
     }
+}
+
+impl Rows {
+    /// Those of a batch that do not come whole yet.
+    pub fn not_whole(&self, batch: &Batch) -> Batch {
+        without(&without(batch, &self.owned), &self.extra)
+    }
+}
+
+/// For each link, no parents.
+pub fn nothing_wanted(graph: &Graph) -> Vec<Keys> {
+    let links = graph.links.iter();
+    links.map(|link| graph.key_of(link).none()).collect()
 }
 
 /// Adds rows to rows.
@@ -102,9 +109,6 @@ pub fn add(batch: &mut Batch, more: &Batch) {
 
 /// Rows without rows.
 pub fn without(batch: &Batch, other: &Batch) -> Batch {
-    batch
-        .iter()
-        .zip(other)
-        .map(|(keys, other)| keys.without(other))
-        .collect()
+    let pairs = batch.iter().zip(other);
+    pairs.map(|(keys, other)| keys.without(other)).collect()
 }

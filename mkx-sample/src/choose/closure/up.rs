@@ -2,15 +2,14 @@
 
 use mkx_contract::Result;
 
-use super::ROW;
-use super::condition::{owned, owned_parts, owners};
+use super::condition::{known, owned_parts, owners};
 use super::graph::{Extent, Graph, Link, Up};
-use super::keys::{Form, Key, Keys, columns_of};
+use super::keys::{Form, Keys, columns_of};
 use super::query::Session;
 use super::reference;
-use super::sets::{Batch, Sets, Which, add, without};
+use super::sets::{Batch, Sets, Which, add, nothing_wanted, without};
 use crate::policy::Edge;
-use crate::sql::of_policy;
+use crate::sql::{self, of_policy};
 
 /// Adds the rows that the policy pins; the root's become own rows, others come only whole.
 ///
@@ -21,18 +20,14 @@ pub fn pin(graph: &Graph, sets: &mut Sets, session: &mut Session, at: usize) -> 
     if node.policy.pins.is_empty() || matches!(node.extent, Extent::Complete | Extent::Empty) {
         return Ok(());
     }
-    let pins: Vec<_> = node.policy.pins.iter().map(|pin| of_policy(pin)).collect();
-    let mut tail = format!(
-        "FROM {} AS {ROW} WHERE ({})",
-        node.table.sql_from(),
-        pins.join(" OR ")
-    );
+    let pins = node.policy.pins.iter().map(|pin| of_policy(pin));
+    let mut tail = format!("{} WHERE ({})", node.from(), sql::any(pins));
     // Rows that come along anyway are known only by their condition here.
     if node.extent == Extent::Leaf {
         let (_, owned) = owned_parts(graph, sets, at);
         tail.push_str(&format!(" AND ({owned}) IS NOT TRUE"));
     }
-    let rows = session.rows(node, ROW, &tail)?;
+    let rows = session.rows(node, &tail)?;
     let sets = &mut sets.rows[at];
     if at == graph.root {
         add(&mut sets.owned, &rows);
@@ -67,11 +62,11 @@ pub fn include(
         for (at, rows) in new.iter().enumerate() {
             let links = links(graph, at, |link| link.up != Up::Null);
             if !rows.is_empty() && !links.is_empty() {
-                let tail = by_identity(graph, at, rows);
+                let tail = graph.nodes[at].with_keys(0, rows);
                 look(graph, &mut sets.wanted, session, at, &tail, &links)?;
             }
         }
-        let mut more: Vec<Keys> = graph.nodes.iter().map(|node| node.keys[0].none()).collect();
+        let mut more = graph.no_rows();
         for (at, rows) in new.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
             include_referred(graph, sets, session, at, rows, &mut more)?;
         }
@@ -81,8 +76,7 @@ pub fn include(
                 let whole = sets.keys(link.parent, link.key, Which::Whole);
                 let wanted = sets.wanted[at].without(&whole);
                 let rows = resolve(graph, session, link, wanted)?;
-                let known = &sets.rows[link.parent];
-                let rows = without(&without(&rows, &known.owned), &known.extra);
+                let rows = sets.rows[link.parent].not_whole(&rows);
                 new[link.parent].add(&rows[0]);
                 add(&mut sets.rows[link.parent].extra, &rows);
             }
@@ -105,17 +99,13 @@ fn include_referred(
 ) -> Result<()> {
     let node = &graph.nodes[at];
     for pointer in graph.references_of(at) {
-        let column = node.table.column(&pointer.policy.column);
-        let must_hold = pointer.policy.drops() && column.is_some_and(|column| !column.is_nullable);
         let parent = &graph.nodes[pointer.parent];
-        let Some(text) =
-            reference::text(graph, pointer).filter(|_| must_hold && parent.extent == Extent::Held)
-        else {
+        let text = reference::text(graph, pointer).filter(|_| pointer.must_hold(graph));
+        let Some(text) = text.filter(|_| parent.extent == Extent::Held) else {
             continue;
         };
-        let key = &parent.keys[pointer.key];
-        let mut wanted = key.none();
-        let tail = by_identity(graph, at, rows);
+        let mut wanted = parent.keys[pointer.key].none();
+        let tail = node.with_keys(0, rows);
         session.each(node, &format!("SELECT {text} {tail}"), |row| {
             if let Some(text) = row.get(0) {
                 wanted.push_text(text);
@@ -123,14 +113,8 @@ fn include_referred(
         })?;
         wanted.settle();
         let wanted = wanted.without(&sets.keys(pointer.parent, pointer.key, Which::Whole));
-        let condition = key.joins(&wanted, &key.sql_columns(ROW));
-        let tail = format!(
-            "FROM {} AS {ROW} WHERE {condition}",
-            parent.table.sql_from()
-        );
-        let found = session.rows(parent, ROW, &tail)?;
-        let known = &sets.rows[pointer.parent];
-        let found = without(&without(&found, &known.owned), &known.extra);
+        let found = session.rows(parent, &parent.with_keys(pointer.key, &wanted))?;
+        let found = sets.rows[pointer.parent].not_whole(&found);
         new[pointer.parent].add(&found[0]);
         add(&mut sets.rows[pointer.parent].extra, &found);
     }
@@ -142,17 +126,14 @@ fn include_referred(
 /// # Errors
 /// As [`Session::each`].
 pub fn stubs(graph: &Graph, sets: &mut Sets, session: &mut Session) -> Result<()> {
-    let mut wanted: Vec<Keys> = graph
-        .links
-        .iter()
-        .zip(&sets.wanted)
-        .map(|(link, wanted)| match link.up {
-            Up::Stub => wanted.clone(),
-            _ => graph.nodes[link.parent].keys[link.key].none(),
-        })
-        .collect();
+    let mut wanted = nothing_wanted(graph);
+    for (at, link) in graph.links.iter().enumerate() {
+        if link.up == Up::Stub {
+            wanted[at] = sets.wanted[at].clone();
+        }
+    }
     loop {
-        let mut new: Vec<Keys> = graph.nodes.iter().map(|node| node.keys[0].none()).collect();
+        let mut new = graph.no_rows();
         for (link, wanted) in graph.links.iter().zip(&wanted) {
             if graph.nodes[link.parent].extent != Extent::Held || wanted.is_empty() {
                 continue;
@@ -160,25 +141,18 @@ pub fn stubs(graph: &Graph, sets: &mut Sets, session: &mut Session) -> Result<()
             let wanted = wanted.without(&sets.keys(link.parent, link.key, Which::Any));
             let rows = resolve(graph, session, link, wanted)?;
             let known = &sets.rows[link.parent];
-            let rows = without(
-                &without(&without(&rows, &known.owned), &known.extra),
-                &known.stubs,
-            );
+            let rows = without(&known.not_whole(&rows), &known.stubs);
             new[link.parent].add(&rows[0]);
             add(&mut sets.rows[link.parent].stubs, &rows);
         }
         if new.iter().all(Keys::is_empty) {
             return Ok(());
         }
-        wanted = graph
-            .links
-            .iter()
-            .map(|link| graph.nodes[link.parent].keys[link.key].none())
-            .collect();
+        wanted = nothing_wanted(graph);
         for (at, rows) in new.iter().enumerate() {
             let links = links(graph, at, |link| link.nullable.is_empty());
             if !rows.is_empty() && !links.is_empty() {
-                let tail = by_identity(graph, at, rows);
+                let tail = graph.nodes[at].with_keys(0, rows);
                 look(graph, &mut wanted, session, at, &tail, &links)?;
             }
         }
@@ -188,7 +162,6 @@ pub fn stubs(graph: &Graph, sets: &mut Sets, session: &mut Session) -> Result<()
 /// What a table's own rows ask for. The edges that brought them need no look: their parents are
 /// there.
 fn look_at_own(graph: &Graph, sets: &mut Sets, session: &mut Session, at: usize) -> Result<()> {
-    let node = &graph.nodes[at];
     let has_one_owner = owners(graph, at).count() == 1;
     let links = links(graph, at, |link| {
         let is_there = graph.follows_edges(at)
@@ -198,20 +171,18 @@ fn look_at_own(graph: &Graph, sets: &mut Sets, session: &mut Session, at: usize)
     if links.is_empty() {
         return Ok(());
     }
-    let tail = match node.extent {
-        Extent::Empty => return Ok(()),
-        Extent::Complete => format!("FROM {} AS {ROW}", node.table.sql_from()),
-        Extent::Held => by_identity(graph, at, &sets.rows[at].owned[0]),
-        Extent::Leaf => owned(graph, sets, at),
-    };
-    look(graph, &mut sets.wanted, session, at, &tail, &links)
+    match known(graph, sets, at) {
+        Some(tail) => look(graph, &mut sets.wanted, session, at, &tail, &links),
+        None => Ok(()),
+    }
 }
 
 /// The links of a table to parents of which keys are held.
 fn links<'g>(graph: &'g Graph, at: usize, asked: impl Fn(&Link) -> bool) -> Vec<(usize, &'g Link)> {
-    graph
-        .links_of(at)
-        .filter(|(_, link)| graph.nodes[link.parent].extent == Extent::Held && asked(link))
+    let is_held = |link: &Link| graph.nodes[link.parent].extent == Extent::Held;
+    let links = graph.links_of(at);
+    links
+        .filter(|(_, link)| is_held(link) && asked(link))
         .collect()
 }
 
@@ -224,13 +195,13 @@ fn look(
     tail: &str,
     links: &[(usize, &Link)],
 ) -> Result<()> {
-    let key_of = |link: &Link| -> &Key { &graph.nodes[link.parent].keys[link.key] };
-    let columns: Vec<_> = links
+    let columns = links.iter();
+    let columns = columns.map(|(_, link)| graph.key_of(link).select_of(&columns_of(&link.columns)));
+    let mut found: Vec<Keys> = links
         .iter()
-        .map(|(_, link)| key_of(link).select_of(&columns_of(ROW, &link.columns)))
+        .map(|(_, link)| graph.key_of(link).none())
         .collect();
-    let mut found: Vec<Keys> = links.iter().map(|(_, link)| key_of(link).none()).collect();
-    let sql = format!("SELECT DISTINCT {} {tail}", columns.join(", "));
+    let sql = format!("SELECT DISTINCT {} {tail}", sql::list(columns));
     session.each(&graph.nodes[at], &sql, |row| {
         for (place, keys) in found.iter_mut().enumerate() {
             keys.push(row, place);
@@ -247,27 +218,10 @@ fn look(
 /// looked up only for their other keys, or where the child's text may differ from the parent's.
 fn resolve(graph: &Graph, session: &mut Session, link: &Link, wanted: Keys) -> Result<Batch> {
     let node = &graph.nodes[link.parent];
-    let key = &node.keys[link.key];
-    if node.keys.len() == 1 && key.form() != Form::Loose || wanted.is_empty() {
-        let mut rows: Batch = node.keys.iter().map(Key::none).collect();
+    if node.keys.len() == 1 && graph.key_of(link).form() != Form::Loose || wanted.is_empty() {
+        let mut rows = node.none();
         rows[link.key] = wanted;
         return Ok(rows);
     }
-    let condition = key.joins(&wanted, &key.sql_columns(ROW));
-    session.rows(
-        node,
-        ROW,
-        &format!("FROM {} AS {ROW} WHERE {condition}", node.table.sql_from()),
-    )
-}
-
-/// FROM and WHERE of the rows with these identities.
-pub fn by_identity(graph: &Graph, at: usize, rows: &Keys) -> String {
-    let node = &graph.nodes[at];
-    let identity = &node.keys[0];
-    format!(
-        "FROM {} AS {ROW} WHERE {}",
-        node.table.sql_from(),
-        identity.joins(rows, &identity.sql_columns(ROW))
-    )
+    session.rows(node, &node.with_keys(link.key, &wanted))
 }

@@ -137,7 +137,7 @@ fn included_users_come_besides_and_unknown_ones_are_named() {
         .try_select(&choice(1.0, "s", &["user 1", "user 2000"]))
         .unwrap();
     assert!(ids.contains(&1) && ids.contains(&2000));
-    assert_eq!(selection.roots_sampled, 20);
+    assert_eq!(selection.roots.sampled, 20);
     let failure = world
         .try_select(&choice(1.0, "s", &["nobody's"]))
         .unwrap_err();
