@@ -8,7 +8,7 @@ use mkx_contract::Result;
 use super::record::Check;
 use super::subject::{Promise, Subject};
 use super::{Drift, Judge, Rule};
-use crate::policy::Otherwise;
+use crate::policy::{Otherwise, Variant};
 use crate::sql;
 
 /// A column with more values than this is no enum.
@@ -59,50 +59,40 @@ impl Enumeration {
 impl Judge<'_> {
     pub(super) fn coverage(&mut self) -> Result<Check> {
         let mut check = Check::new(Rule::Coverage);
-        for index in 0..self.subjects.len() {
-            if !self.subjects[index].is_sampled() {
-                continue;
-            }
-            let drift = self.drift;
-            let enumerations = self.enumerations(index)?;
+        let drift = self.drift;
+        let subjects = self.subjects.iter();
+        for subject in subjects.filter(|subject| subject.is_sampled()) {
+            let enumerations = self.enumerations(subject)?;
             for found in enumerations.iter().filter(|found| found.is_one(drift)) {
-                let subject = &self.subjects[index];
-                let column = &found.column;
                 let eb = format!(
                     "SELECT DISTINCT {}::text FROM {}",
-                    subject.column(column),
+                    subject.column(&found.column),
                     subject.table.sql_from()
                 );
-                let name = subject.name();
-                let there: BTreeSet<Option<String>> = self
-                    .ask_target(&eb, &[])?
-                    .iter()
-                    .map(|row| row.get(0))
-                    .collect();
-                let missing: Vec<Option<String>> = found
-                    .values
-                    .iter()
-                    .filter(|(value, is_demanded)| **is_demanded && !there.contains(*value))
-                    .map(|(value, _)| value.clone())
-                    .collect();
+                let there = self.ask_target(&eb, &[])?;
+                let there: BTreeSet<Option<String>> = there.iter().map(|row| row.get(0)).collect();
+                let demanded = found.values.iter().filter(|(_, is_demanded)| **is_demanded);
+                let demanded = demanded.map(|(value, _)| value);
+                let missing: Vec<_> = demanded.filter(|value| !there.contains(*value)).collect();
                 check.count("columns", 1);
                 if missing.is_empty() {
                     continue;
                 }
-                if self.drift == Drift::Any {
+                if drift == Drift::Any {
                     check.count("drift", missing.len() as u64);
                 } else {
-                    check.find(&name, Some(column), missing_values(&missing), 0);
+                    let column = Some(found.column.as_str());
+                    check.find(subject.name(), column, missing_values(&missing), 0);
                 }
             }
         }
-        let columns = check.counts.get("columns").copied().unwrap_or(0);
+        let columns = check.counted("columns");
         Ok(check.conclude(format!("every value of {columns} enum-like columns occurs")))
     }
 
     /// Rows of EA that are dropped in any case: what they refer to is not even there.
     fn not_dangling_sql(&self, subject: &Subject<'_>) -> String {
-        let mut conditions = vec!["true".to_owned()];
+        let mut conditions = Vec::new();
         for reference in &subject.policy.references {
             let Some(to) = self.catalog.table(&reference.table) else {
                 continue;
@@ -112,53 +102,47 @@ impl Judge<'_> {
             }
             let value = subject.column(&reference.column);
             conditions.push(format!(
-                "({value} IS NULL OR COALESCE(({}), false) IS FALSE OR EXISTS \
+                "({value} IS NULL OR ({}) IS NOT TRUE OR EXISTS \
                  (SELECT FROM {} target WHERE target.{}::text = {value}::text))",
                 reference.when.as_deref().unwrap_or("true"),
                 to.sql_from(),
                 sql::identifier(&reference.key)
             ));
         }
-        conditions.join(" AND ")
+        sql::all(conditions)
     }
 
     /// Columns for whose values rows may have been added to EB.
-    pub(super) fn enum_like(&mut self, index: usize) -> Result<Vec<String>> {
-        let enumerations = self.enumerations(index)?;
-        let columns = enumerations.iter().filter(|found| found.may_be_one());
-        Ok(columns.map(|found| found.column.clone()).collect())
+    pub(super) fn enum_like(&mut self, subject: &Subject<'_>) -> Result<Vec<String>> {
+        let mut enumerations = self.enumerations(subject)?;
+        enumerations.retain(Enumeration::may_be_one);
+        Ok(enumerations.into_iter().map(|found| found.column).collect())
     }
 
     /// The columns of few values that are kept as they are, read from EA's rows once.
-    fn enumerations(&mut self, index: usize) -> Result<Vec<Enumeration>> {
-        if let Some(known) = self.enumerations.get(&index) {
+    fn enumerations(&mut self, subject: &Subject<'_>) -> Result<Vec<Enumeration>> {
+        if let Some(known) = self.enumerations.get(&subject.index) {
             return Ok(known.clone());
         }
-        let candidates = self.candidates(index);
-        let likely = self.likely(index, candidates)?;
-        let found = self.count_values(index, likely)?;
-        self.enumerations.insert(index, found.clone());
+        let candidates = self.candidates(subject);
+        let likely = self.likely(subject, candidates)?;
+        let found = self.count_values(subject, likely)?;
+        self.enumerations.insert(subject.index, found.clone());
         Ok(found)
     }
 
     /// Kept columns that the policy names; without such, those of a fitting type that are no key
     /// and refer to none.
-    fn candidates(&self, index: usize) -> Vec<Enumeration> {
-        let subject = &self.subjects[index];
+    fn candidates(&self, subject: &Subject<'_>) -> Vec<Enumeration> {
+        let table = subject.table;
+        let unique_keys = || table.unique_keys.iter();
         let is_key = |name: &String| {
-            subject.table.primary_key.contains(name)
-                || (subject.table.primary_key.is_empty()
-                    && subject
-                        .table
-                        .unique_keys
-                        .iter()
-                        .any(|key| key.contains(name)))
+            table.primary_key.contains(name)
+                || table.primary_key.is_empty() && unique_keys().any(|key| key.contains(name))
                 || self.is_referred_to(subject, name)
         };
-        let kept = subject
-            .columns
-            .iter()
-            .filter(|treated| treated.base == Promise::Kept);
+        let columns = subject.columns.iter();
+        let kept = columns.filter(|treated| treated.base == Promise::Kept);
         kept.filter_map(|treated| {
             let column = treated.column;
             let is_kind = column.is_enum || column.base_type == "bool";
@@ -186,91 +170,76 @@ impl Judge<'_> {
     }
 
     fn is_referred_to(&self, subject: &Subject<'_>, column: &String) -> bool {
-        let by_key = |child: &Subject<'_>| {
-            let keys = &child.table.foreign_keys;
-            keys.iter()
-                .any(|key| key.parent == subject.table.name && key.parent_columns.contains(column))
-        };
-        let name = subject.name();
-        let without_key = |child: &Subject<'_>| {
-            let references = &child.policy.references;
-            references.iter().any(|to| {
-                &to.key == column
-                    && (to.table == name
-                        || self
-                            .catalog
-                            .table(&to.table)
-                            .is_some_and(|table| table.name == subject.table.name))
-            })
-        };
-        self.subjects
-            .iter()
-            .any(|child| by_key(child) || without_key(child))
+        let table = &subject.table.name;
+        self.subjects.iter().any(|child| {
+            let mut keys = child.table.foreign_keys.iter();
+            let mut references = child.policy.references.iter();
+            keys.any(|key| key.parent == *table && key.parent_columns.contains(column))
+                || references.any(|to| {
+                    let target = self.catalog.table(&to.table);
+                    to.key == *column && target.is_some_and(|target| target.name == *table)
+                })
+        })
     }
 
     /// Without those that the first rows show to have many values.
-    fn likely(&mut self, index: usize, candidates: Vec<Enumeration>) -> Result<Vec<Enumeration>> {
-        let (given, unclear): (Vec<_>, Vec<_>) = candidates
+    fn likely(
+        &mut self,
+        subject: &Subject<'_>,
+        candidates: Vec<Enumeration>,
+    ) -> Result<Vec<Enumeration>> {
+        let (mut likely, unclear): (Vec<_>, Vec<_>) = candidates
             .into_iter()
             .partition(|candidate| candidate.is_given);
         if unclear.is_empty() {
-            return Ok(given);
+            return Ok(likely);
         }
-        let subject = &self.subjects[index];
-        let counts: Vec<_> = unclear
+        let counts = unclear.iter().map(|candidate| {
+            let name = sql::identifier(&candidate.column);
+            format!("count(DISTINCT first_rows.{name}::text COLLATE \"C\")")
+        });
+        let names = unclear
             .iter()
-            .map(|candidate| {
-                let name = sql::identifier(&candidate.column);
-                format!("count(DISTINCT first_rows.{name}::text COLLATE \"C\")")
-            })
-            .collect();
-        let names: Vec<_> = unclear
-            .iter()
-            .map(|candidate| subject.column(&candidate.column))
-            .collect();
+            .map(|candidate| subject.column(&candidate.column));
         let sql = format!(
             "SELECT {} FROM (SELECT {} FROM {} WHERE {} LIMIT {LOOKED_AT}) first_rows",
-            counts.join(", "),
-            names.join(", "),
+            sql::list(counts),
+            sql::list(names),
             subject.table.sql_from(),
             subject.condition_sql()
         );
         let rows = self.ask_source(&sql, &[])?;
-        let few = unclear.into_iter().enumerate().filter(|(at, candidate)| {
-            let distinct: i64 = rows[0].get(*at);
-            usize::try_from(distinct).is_ok_and(|distinct| distinct <= 2 * candidate.most)
-        });
-        Ok(given
+        let few = unclear
             .into_iter()
-            .chain(few.map(|(_, candidate)| candidate))
-            .collect())
+            .enumerate()
+            .filter(|(at, candidate)| super::count(&rows[0], *at) <= 2 * candidate.most as u64);
+        likely.extend(few.map(|(_, candidate)| candidate));
+        Ok(likely)
     }
 
     /// One pass over EA's table: the values of each column, and which of them EB has to have.
     fn count_values(
         &mut self,
-        index: usize,
+        subject: &Subject<'_>,
         mut columns: Vec<Enumeration>,
     ) -> Result<Vec<Enumeration>> {
         if columns.is_empty() {
             return Ok(columns);
         }
-        let sql = self.values_sql(index, &columns);
+        let sql = self.values_sql(subject, &columns);
         for row in self.ask_source(&sql, &[])? {
             let rows = super::count(&row, 2);
-            let Ok(at) = usize::try_from(row.get::<_, i32>(0)) else {
-                for column in &mut columns {
-                    column.rows = rows;
+            match usize::try_from(row.get::<_, i32>(0)) {
+                Ok(at) => {
+                    columns[at].values.insert(row.get(1), row.get(3));
                 }
-                continue;
-            };
-            columns[at].values.insert(row.get(1), row.get(3));
+                Err(_) => columns.iter_mut().for_each(|column| column.rows = rows),
+            }
         }
         Ok(columns)
     }
 
-    fn values_sql(&self, index: usize, columns: &[Enumeration]) -> String {
-        let subject = &self.subjects[index];
+    fn values_sql(&self, subject: &Subject<'_>, columns: &[Enumeration]) -> String {
         let alias = subject.alias();
         let changed = match self.drift {
             Drift::Any => "false".into(),
@@ -282,26 +251,19 @@ impl Judge<'_> {
         let (mut texts, mut demands) = (String::new(), String::new());
         for (at, column) in columns.iter().enumerate() {
             let kept = kept_sql(subject, &column.column);
-            let condition = conditions
-                .iter()
-                .position(|known| *known == kept)
-                .unwrap_or_else(|| {
-                    conditions.push(kept);
-                    conditions.len() - 1
-                });
-            let _ = write!(
-                inner,
-                ", {} AS mkx_value_{at}",
-                value_sql(subject, &column.column)
-            );
+            let known = conditions.iter().position(|known| *known == kept);
+            let condition = known.unwrap_or_else(|| {
+                conditions.push(kept);
+                conditions.len() - 1
+            });
+            let value = value_sql(subject, &column.column);
+            let _ = write!(inner, ", {value} AS mkx_value_{at}");
             let _ = write!(sets, ", (mkx_value_{at})");
             let is_it = format!(" WHEN GROUPING(mkx_value_{at}) = 0 THEN");
             let _ = write!(places, "{is_it} {at}");
             let _ = write!(texts, "{is_it} mkx_value_{at}::text");
-            let _ = write!(
-                demands,
-                "{is_it} bool_or(mkx_demanded AND mkx_kept_{condition})"
-            );
+            let demanded = format!("mkx_demanded AND mkx_kept_{condition}");
+            let _ = write!(demands, "{is_it} bool_or({demanded})");
         }
         for (at, kept) in conditions.iter().enumerate() {
             let _ = write!(inner, ", ({kept}) IS TRUE AS mkx_kept_{at}");
@@ -333,44 +295,29 @@ fn value_sql(subject: &Subject<'_>, name: &str) -> String {
 
 /// Whether a column is kept in a row, as SQL over EA's row.
 fn kept_sql(subject: &Subject<'_>, column: &str) -> String {
-    let changes = |columns: &indexmap::IndexMap<String, crate::policy::Transform>| {
-        columns
-            .get(column)
-            .is_some_and(|transform| Promise::of(transform) != Promise::Kept)
+    let keeps = |variant: &Variant| {
+        let transform = variant.columns.get(column);
+        transform.is_none_or(|transform| Promise::of(transform) == Promise::Kept)
     };
-    if !subject
-        .policy
-        .variants
-        .iter()
-        .any(|variant| changes(&variant.columns))
-    {
+    let variants = &subject.policy.variants;
+    if variants.iter().all(keeps) {
         return "true".into();
     }
-    let kept: Vec<_> = subject
-        .policy
-        .variants
-        .iter()
-        .enumerate()
-        .filter(|(_, variant)| !changes(&variant.columns))
-        .map(|(number, _)| number.to_string())
-        .chain(["-1".to_owned()])
-        .collect();
-    format!("({}) IN ({})", subject.variant_sql(), kept.join(", "))
+    let kept = (0..variants.len()).filter(|number| keeps(&variants[*number]));
+    let kept = kept.map(|number| number.to_string());
+    let kept = sql::list(kept.chain(["-1".to_owned()]));
+    format!("({}) IN ({kept})", subject.variant_sql())
 }
 
 /// Values of kept columns are the policy's to show; long ones are cut.
-fn missing_values(values: &[Option<String>]) -> String {
-    let shown: Vec<String> = values
-        .iter()
-        .take(5)
-        .map(|value| match value {
-            None => "null".into(),
-            Some(text) => sql::literal(&text.chars().take(24).collect::<String>()),
-        })
-        .collect();
+fn missing_values(values: &[&Option<String>]) -> String {
+    let shown = values.iter().take(5).map(|value| match value {
+        None => "null".into(),
+        Some(text) => sql::literal(&text.chars().take(24).collect::<String>()),
+    });
     let more = if values.len() > 5 { ", …" } else { "" };
     format!(
         "values that EA has do not occur: {}{more}",
-        shown.join(", ")
+        sql::list(shown)
     )
 }

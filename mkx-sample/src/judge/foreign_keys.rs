@@ -5,6 +5,7 @@ use mkx_contract::Result;
 
 use super::record::Check;
 use super::{Judge, Rule};
+use crate::database::catalog::{Column, ForeignKey, Table, TableName};
 use crate::policy::{Otherwise, Reference};
 use crate::sql;
 
@@ -24,11 +25,8 @@ impl Judge<'_> {
         let there: Vec<Key> = in_target.iter().map(key).collect();
         for (key, problem) in unproved(&in_target) {
             if !in_source.iter().any(|(other, _)| *other == key) {
-                let table = crate::database::catalog::TableName {
-                    schema: key.0,
-                    name: key.1,
-                };
-                check.find(table, Some(&key.2), problem, 0);
+                let (schema, name, constraint) = key;
+                check.find(TableName { schema, name }, Some(&constraint), problem, 0);
             }
         }
         for table in self.catalog.tables.values() {
@@ -42,16 +40,16 @@ impl Judge<'_> {
                     continue;
                 }
                 let orphans = self.target_count(&orphans(table, foreign))?;
-                if orphans > 0 && !in_source.iter().any(|(other, _)| *other == name) {
+                if !in_source.iter().any(|(other, _)| *other == name) {
                     let parent = &foreign.parent;
                     let problem =
                         format!("{orphans} rows refer to rows of {parent} that are not there");
-                    check.find(at, Some(&name.2), problem, orphans);
+                    check.find_rows(at, Some(&name.2), problem, orphans);
                 }
                 check.count("foreign_keys", 1);
             }
         }
-        let keys = check.counts.get("foreign_keys").copied().unwrap_or(0);
+        let keys = check.counted("foreign_keys");
         Ok(check.conclude(format!(
             "{keys} foreign keys are there, validated, and without orphans"
         )))
@@ -60,8 +58,7 @@ impl Judge<'_> {
     /// References that the policy declares and does not let dangle.
     pub(super) fn references(&mut self) -> Result<Check> {
         let mut check = Check::new(Rule::References);
-        let mut queries = Vec::new();
-        for subject in &self.subjects {
+        for subject in self.subjects {
             for reference in &subject.policy.references {
                 let Some(to) = self.catalog.table(&reference.table) else {
                     continue;
@@ -76,33 +73,24 @@ impl Judge<'_> {
                     "SELECT count(*) FROM {}, LATERAL ({}) reference(value) WHERE value IS NOT NULL \
                      AND NOT EXISTS (SELECT FROM {} target WHERE target.{}::text = value){}",
                     subject.table.sql_from(),
-                    values(
-                        reference,
-                        &column.base_type,
-                        &subject.column(&reference.column)
-                    ),
+                    values(reference, column, &subject.column(&column.name)),
                     to.sql_from(),
                     sql::identifier(&reference.key),
-                    match &reference.when {
-                        Some(when) => format!(" AND ({when})"),
-                        None => String::new(),
-                    }
+                    reference
+                        .when
+                        .as_ref()
+                        .map_or(String::new(), |when| format!(" AND ({when})"))
                 );
-                queries.push((subject.name(), reference.clone(), sql));
-            }
-        }
-        for (table, reference, sql) in queries {
-            let dangling = self.target_count(&sql)?;
-            check.count("references", 1);
-            if dangling > 0 {
+                let dangling = self.target_count(&sql)?;
+                check.count("references", 1);
                 let problem = format!(
                     "{dangling} values refer to rows of {} that are not there",
                     reference.table
                 );
-                check.find(table, Some(&reference.column), problem, dangling);
+                check.find_rows(subject.name(), Some(&column.name), problem, dangling);
             }
         }
-        let references = check.counts.get("references").copied().unwrap_or(0);
+        let references = check.counted("references");
         Ok(check.conclude(format!(
             "{references} references without a foreign key lead somewhere"
         )))
@@ -128,48 +116,40 @@ fn unproved(rows: &[postgres::Row]) -> Vec<(Key, &'static str)> {
         .collect()
 }
 
-fn orphans(
-    table: &crate::database::catalog::Table,
-    foreign: &crate::database::catalog::ForeignKey,
-) -> String {
-    let child: Vec<_> = foreign
-        .columns
-        .iter()
-        .map(|c| format!("child.{}", sql::identifier(c)))
-        .collect();
-    let parent: Vec<_> = foreign
-        .parent_columns
-        .iter()
-        .map(|c| format!("parent.{}", sql::identifier(c)))
-        .collect();
-    let set: Vec<_> = child.iter().map(|c| format!("{c} IS NOT NULL")).collect();
-    let joined: Vec<_> = child
-        .iter()
-        .zip(&parent)
-        .map(|(c, p)| format!("{c} = {p}"))
-        .collect();
+fn orphans(table: &Table, key: &ForeignKey) -> String {
     format!(
         "SELECT count(*) FROM {} child WHERE {} AND NOT EXISTS (SELECT FROM {} parent WHERE {})",
         table.sql_from(),
-        set.join(" AND "),
-        foreign.parent.sql(),
-        joined.join(" AND ")
+        filled(key, "child"),
+        key.parent.sql(),
+        joined(key, "child", "parent")
     )
 }
 
+/// The reference of `child` is not null.
+pub(super) fn filled(key: &ForeignKey, child: &str) -> String {
+    let columns = key.columns.iter().map(|column| sql::identifier(column));
+    sql::all(columns.map(|column| format!("{child}.{column} IS NOT NULL")))
+}
+
+/// `child` refers to `parent`.
+pub(super) fn joined(key: &ForeignKey, child: &str, parent: &str) -> String {
+    let columns = key.columns.iter().zip(&key.parent_columns);
+    sql::all(columns.map(|(here, there)| {
+        let (here, there) = (sql::identifier(here), sql::identifier(there));
+        format!("{child}.{here} = {parent}.{there}")
+    }))
+}
+
 /// A query over the single values that a reference holds, as text.
-fn values(reference: &Reference, base_type: &str, column: &str) -> String {
-    if base_type.starts_with('_') {
-        return format!("SELECT unnest({column})::text");
-    }
-    if base_type != "json" && base_type != "jsonb" {
-        return format!("SELECT {column}::text");
-    }
-    let path = sql::array(&reference.path, "text");
-    let readable = match base_type {
-        "json" => sql::readable_json(column),
-        _ => column.to_owned(),
+fn values(reference: &Reference, column: &Column, value: &str) -> String {
+    let readable = match column.base_type.as_str() {
+        "json" => sql::readable_json(value),
+        "jsonb" => value.to_owned(),
+        base_type if base_type.starts_with('_') => return format!("SELECT unnest({value})::text"),
+        _ => return format!("SELECT {value}::text"),
     };
+    let path = sql::array(&reference.path, "text");
     let value = format!("(({readable})::jsonb #> {path})");
     format!(
         "SELECT jsonb_array_elements_text(CASE jsonb_typeof({value}) WHEN 'array' THEN {value} \

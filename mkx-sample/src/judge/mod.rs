@@ -26,7 +26,7 @@ use mkx_contract::record::finding::{Findings, Rule as _};
 use mkx_contract::tool::interrupt;
 use mkx_contract::{Failure, Result};
 use postgres::types::ToSql;
-use postgres::{Client, IsolationLevel, Row, Transaction};
+use postgres::{Client, IsolationLevel, Portal, Row, Transaction};
 
 pub use record::Verification;
 pub use rule::Rule;
@@ -37,7 +37,7 @@ use crate::database::release::Release;
 use crate::database::source::Source;
 use crate::policy::Policy;
 use record::Check;
-use subject::Subject;
+use subject::{Subject, Treatment};
 
 /// What the sample should be, and when it was found right.
 #[derive(Debug, Clone)]
@@ -99,7 +99,7 @@ pub fn judge(
         catalog,
         policy,
         options,
-        subjects,
+        subjects: &subjects,
         drift,
         seed: seed()?,
         enumerations: HashMap::new(),
@@ -177,14 +177,14 @@ struct Judge<'a> {
     catalog: &'a Catalog,
     policy: &'a Policy,
     options: &'a Options,
-    subjects: Vec<Subject<'a>>,
+    subjects: &'a [Subject<'a>],
     drift: Drift,
     seed: i64,
     /// By subject; read from EA once.
     enumerations: HashMap<usize, Vec<coverage::Enumeration>>,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
     fn checks(&mut self) -> Result<Vec<Check>> {
         let mut checks = vec![self.schema()?, self.foreign_keys()?, self.references()?];
         let (rows, hidden) = self.rows()?;
@@ -205,10 +205,15 @@ impl Judge<'_> {
         Ok(rows[0].get(0))
     }
 
-    fn subject(&self, name: &TableName) -> Option<&Subject<'_>> {
-        self.subjects
-            .iter()
-            .find(|subject| &subject.table.name == name)
+    fn subject(&self, name: &TableName) -> Option<&'a Subject<'a>> {
+        let mut subjects = self.subjects.iter();
+        subjects.find(|subject| &subject.table.name == name)
+    }
+
+    /// Every column that is written.
+    fn columns(&self) -> impl Iterator<Item = (&'a Subject<'a>, &'a Treatment<'a>)> + use<'a> {
+        let subjects = self.subjects.iter();
+        subjects.flat_map(|subject| subject.columns.iter().map(move |column| (subject, column)))
     }
 
     /// Reads from EA.
@@ -232,6 +237,18 @@ impl Judge<'_> {
         Release::of(&mut self.target).map_err(|error| refused("EB", &error))
     }
 
+    /// A query over EB that gives its rows some at a time.
+    fn begin_in_target(&mut self, sql: &str) -> Result<Portal> {
+        let portal = self.target.bind(sql, &[]);
+        portal.map_err(|error| refused("EB", &error))
+    }
+
+    /// The next rows of it.
+    fn next_in_target(&mut self, portal: &Portal, most: i32) -> Result<Vec<Row>> {
+        let rows = self.target.query_portal(portal, most);
+        rows.map_err(|error| refused("EB", &error))
+    }
+
     /// Runs statements in EB's session; they touch temporary tables only.
     fn in_target(&mut self, sql: &str) -> Result<()> {
         interrupt::check()?;
@@ -244,6 +261,14 @@ impl Judge<'_> {
     fn target_count(&mut self, sql: &str) -> Result<u64> {
         Ok(count(&self.ask_target(sql, &[])?[0], 0))
     }
+}
+
+/// Arrays of text as the parameters of a query.
+fn parameters<T: ToSql + Sync>(columns: &[T]) -> Vec<&(dyn ToSql + Sync)> {
+    let columns = columns.iter();
+    columns
+        .map(|column| column as &(dyn ToSql + Sync))
+        .collect()
 }
 
 /// A `bigint` that counts something.
@@ -268,29 +293,22 @@ fn refused(environment: &str, error: &postgres::Error) -> Failure {
 
 /// Tables that both sides have with all the columns that the policy names.
 fn subjects<'a>(ea: &'a Catalog, eb: &Catalog, policy: &'a Policy) -> Vec<Subject<'a>> {
-    let mut subjects = Vec::new();
-    for table in ea.tables.values() {
-        let Some(rules) = policy.tables.get(&table.name.to_string()) else {
-            continue;
-        };
-        let Some(there) = eb.tables.get(&table.name) else {
-            continue;
-        };
-        let is_complete = table
-            .columns
-            .iter()
-            .all(|column| there.column(&column.name).is_some());
-        if is_complete {
-            subjects.push(Subject::new(subjects.len(), table, rules));
-        }
-    }
-    subjects
+    let on_both_sides = ea.tables.values().filter_map(|table| {
+        let rules = policy.tables.get(&table.name.to_string())?;
+        let there = eb.tables.get(&table.name)?;
+        let mut columns = table.columns.iter();
+        let is_complete = columns.all(|column| there.column(&column.name).is_some());
+        is_complete.then_some((table, rules))
+    });
+    on_both_sides
+        .enumerate()
+        .map(|(index, (table, rules))| Subject::new(index, table, rules))
+        .collect()
 }
 
 /// A seed that nobody knows, so that digests tell nothing outside this judgement.
 fn seed() -> Result<i64> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::peer(format!("cannot get random bytes: {error}")))?;
-    Ok(i64::from_le_bytes(bytes))
+    getrandom::u64()
+        .map(|seed| seed as i64)
+        .map_err(|error| Failure::peer(format!("cannot get random bytes: {error}")))
 }

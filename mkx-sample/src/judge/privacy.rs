@@ -10,6 +10,7 @@ use super::record::Check;
 use super::subject::{Promise, Subject, Treatment, has_step};
 use super::{Judge, Rule};
 use crate::policy::Transform;
+use crate::sql;
 
 /// Values of one column that are shorter may be equal by chance, or be words.
 const SHORTEST_VALUE: usize = 8;
@@ -45,33 +46,25 @@ impl Judge<'_> {
     /// EA's values against the same column of EB.
     fn same_column(&mut self) -> Result<Check> {
         let mut check = Check::new(Rule::SensitiveColumns);
-        let mut work = Vec::new();
-        for subject in &self.subjects {
-            for treated in &subject.columns {
-                if let Some(select) = self.hidden_values(subject, treated) {
-                    let value = format!("{}::text", subject.column(&treated.column.name));
-                    let found = format!(
-                        "SELECT count(*) FROM {} WHERE length({value}) >= {SHORTEST_VALUE} \
-                         AND {} IN (SELECT digest FROM mkx_column)",
-                        subject.table.sql_from(),
-                        self.digest(&value)
-                    );
-                    work.push((subject.name(), treated.column.name.clone(), select, found));
-                }
-            }
-        }
-        for (table, column, select, found) in work {
+        for (subject, treated) in self.columns() {
+            let Some(select) = self.hidden_values(subject, treated) else {
+                continue;
+            };
             self.in_target("TRUNCATE mkx_column")?;
             self.transfer(&select, "mkx_column")?;
             self.in_target("ANALYZE mkx_column")?;
             check.count("columns", 1);
-            let rows = self.target_count(&found)?;
-            if rows > 0 {
-                let problem = "rows hold a value of this column in EA";
-                check.find(table, Some(&column), problem, rows);
-            }
+            let value = format!("{}::text", treated.sql);
+            let rows = self.target_count(&format!(
+                "SELECT count(*) FROM {} WHERE length({value}) >= {SHORTEST_VALUE} \
+                 AND {} IN (SELECT digest FROM mkx_column)",
+                subject.table.sql_from(),
+                self.digest(&value)
+            ))?;
+            let problem = "rows hold a value of this column in EA";
+            check.find_rows(subject.name(), Some(&treated.column.name), problem, rows);
         }
-        let columns = check.counts.get("columns").copied().unwrap_or(0);
+        let columns = check.counted("columns");
         Ok(check.conclude(format!(
             "{columns} hidden columns hold no value of theirs in EA"
         )))
@@ -79,31 +72,24 @@ impl Judge<'_> {
 
     /// The digests of what EA hides in a column: not what other rows show of it.
     fn hidden_values(&self, subject: &Subject<'_>, treated: &Treatment<'_>) -> Option<String> {
-        let is_hidden = |promise: Promise| promise == Promise::Changed || promise == Promise::Null;
-        let by_variant: Vec<bool> = treated
-            .variants
-            .iter()
-            .map(|variant| is_hidden(variant.unwrap_or(treated.base)))
-            .collect();
-        let base = is_hidden(treated.base);
-        if !base && !by_variant.iter().any(|hidden| *hidden) {
+        let is_hidden = |promise: &Promise| matches!(promise, Promise::Changed | Promise::Null);
+        let variants = treated.variants.iter().enumerate();
+        let variants = variants.map(|(number, promise)| (number.to_string(), *promise));
+        let promises = variants.chain([("-1".to_owned(), None)]);
+        let promises = promises.map(|(number, promise)| (number, promise.unwrap_or(treated.base)));
+        let (hidden, shown): (Vec<_>, Vec<_>) =
+            promises.partition(|(_, promise)| is_hidden(promise));
+        if hidden.is_empty() {
             return None;
         }
-        let value = format!("{}::text", subject.column(&treated.column.name));
+        let value = format!("{}::text", treated.sql);
         let digest = self.digest(&value);
         let from = subject.table.sql_from();
         let long = format!("length({value}) >= {SHORTEST_VALUE}");
-        if base && by_variant.iter().all(|hidden| *hidden) {
+        if shown.is_empty() {
             return Some(format!("SELECT DISTINCT {digest} FROM {from} WHERE {long}"));
         }
-        let numbers: Vec<String> = by_variant
-            .iter()
-            .enumerate()
-            .filter(|(_, hidden)| **hidden)
-            .map(|(number, _)| number.to_string())
-            .chain(base.then(|| "-1".to_owned()))
-            .collect();
-        let numbers = numbers.join(", ");
+        let numbers = sql::list(hidden.iter().map(|(number, _)| number));
         let variant = subject.variant_sql();
         Some(format!(
             "SELECT {digest} FROM {from} WHERE {long} AND ({variant}) IN ({numbers}) \
@@ -114,57 +100,40 @@ impl Judge<'_> {
     /// What EA hides anywhere against every column of EB.
     fn anywhere(&mut self) -> Result<Check> {
         let mut check = Check::new(Rule::SensitiveAnywhere);
-        let mut places = Vec::new();
-        let mut gather = Vec::new();
-        let mut known = Vec::new();
-        for subject in &self.subjects {
-            for treated in &subject.columns {
-                let column = &treated.column;
-                if let Some(select) = self.identifiers_of(subject, treated, places.len()) {
-                    gather.push(select);
-                    places.push(format!("{}.{}", subject.name(), column.name));
-                }
-                if is_public_url(subject, treated) {
-                    known.push(format!(
-                        "INSERT INTO mkx_known SELECT {} FROM {}, \
-                         LATERAL regexp_matches(lower({}::text), '{UUID}', 'g') found",
-                        self.digest("found[1]"),
-                        subject.table.sql_from(),
-                        subject.column(&column.name)
-                    ));
-                }
-                if treated.base == Promise::Kept && is_key(subject, treated) {
-                    known.push(format!(
-                        "INSERT INTO mkx_known SELECT {} FROM {}",
-                        self.digest(&format!("lower({}::text)", subject.column(&column.name))),
-                        subject.table.sql_from()
-                    ));
-                }
+        let (mut places, mut known) = (Vec::new(), Vec::new());
+        for (subject, treated) in self.columns() {
+            let from = subject.table.sql_from();
+            if let Some(select) = self.identifiers_of(subject, treated, places.len()) {
+                self.transfer(&select, "mkx_hidden")?;
+                places.push(format!("{}.{}", subject.name(), treated.column.name));
+            }
+            if is_public_url(subject, treated) {
+                known.push(format!(
+                    "SELECT {} FROM {from}, LATERAL regexp_matches(lower({}::text), '{UUID}', 'g') found",
+                    self.digest("found[1]"),
+                    treated.sql
+                ));
+            }
+            if treated.base == Promise::Kept && is_key(subject, treated) {
+                let digest = self.digest(&format!("lower({}::text)", treated.sql));
+                known.push(format!("SELECT {digest} FROM {from}"));
             }
         }
-        for select in &gather {
-            self.transfer(select, "mkx_hidden")?;
-        }
-        for insert in &known {
-            self.in_target(insert)?;
+        for select in &known {
+            self.in_target(&format!("INSERT INTO mkx_known {select}"))?;
         }
         // A key that is kept is in EB by the policy's will, whatever hidden column repeats it.
         self.in_target(
             "DELETE FROM mkx_hidden h USING mkx_known k WHERE h.digest = k.digest AND NOT h.is_address; \
              CREATE INDEX ON mkx_hidden (digest); ANALYZE mkx_hidden",
         )?;
-        check.count(
-            "hidden",
-            self.target_count("SELECT count(*) FROM mkx_hidden")?,
-        );
+        let hidden = self.target_count("SELECT count(*) FROM mkx_hidden")?;
+        check.count("hidden", hidden);
         check.count("columns_hidden", places.len() as u64);
-        for index in 0..self.subjects.len() {
-            self.search(index, &places, &mut check)?;
+        for subject in self.subjects {
+            self.search(subject, &places, &mut check)?;
         }
-        let (columns, hidden) = (
-            check.counts.get("columns").copied().unwrap_or(0),
-            check.counts.get("hidden").copied().unwrap_or(0),
-        );
+        let columns = check.counted("columns");
         Ok(check.conclude(format!(
             "{columns} columns hold none of {hidden} identifiers that EA hides"
         )))
@@ -189,9 +158,7 @@ impl Judge<'_> {
             format!(
                 "({is_address} OR word ~ '[0-9]' AND (mkx_text !~ '\\s' OR mkx_text ~ '^[\\[{{]|-----BEGIN'))"
             )
-        } else if has_step(transform, |step| {
-            matches!(step, Transform::Scrub | Transform::JsonKeep(_))
-        }) {
+        } else if has_step(transform, is_mended) {
             is_address.clone()
         } else {
             return None;
@@ -200,28 +167,28 @@ impl Judge<'_> {
             "SELECT DISTINCT {digest}, {place}, {is_address} \
              FROM (SELECT DISTINCT {}::text AS mkx_text FROM {}) texts, {} \
              WHERE {of_interest} AND lower(word) !~ '{NOBODYS}'",
-            subject.column(&treated.column.name),
+            treated.sql,
             subject.table.sql_from(),
             identifiers()
         ))
     }
 
-    fn search(&mut self, index: usize, places: &[String], check: &mut Check) -> Result<()> {
-        let subject = &self.subjects[index];
-        let columns: Vec<&Treatment<'_>> = subject
-            .columns
-            .iter()
+    fn search(
+        &mut self,
+        subject: &Subject<'_>,
+        places: &[String],
+        check: &mut Check,
+    ) -> Result<()> {
+        let columns = subject.columns.iter();
+        let columns: Vec<&Treatment<'_>> = columns
             .filter(|treated| is_textual(&treated.column.base_type))
             .collect();
         if columns.is_empty() {
             return Ok(());
         }
         check.count("columns", columns.len() as u64);
-        let values: Vec<_> = columns
-            .iter()
-            .enumerate()
-            .map(|(at, treated)| format!("({at}, {}::text)", subject.column(&treated.column.name)))
-            .collect();
+        let values = columns.iter().enumerate();
+        let values = values.map(|(at, treated)| format!("({at}, {}::text)", treated.sql));
         let sql = format!(
             "SELECT mkx_at, h.of_column, sum(times)::bigint \
              FROM (SELECT mkx_at, mkx_text, count(*) AS times FROM {from}, \
@@ -229,26 +196,15 @@ impl Judge<'_> {
              JOIN mkx_hidden h ON h.digest = {digest} \
              GROUP BY mkx_at, h.of_column ORDER BY mkx_at, h.of_column",
             from = subject.table.sql_from(),
-            values = values.join(", "),
+            values = sql::list(values),
             words = identifiers(),
             digest = self.digest("lower(word)"),
         );
-        let name = subject.name();
-        let names: Vec<String> = columns
-            .iter()
-            .map(|treated| treated.column.name.clone())
-            .collect();
         for row in self.ask_target(&sql, &[])? {
-            let (at, of): (i32, i32) = (row.get(0), row.get(1));
-            let place = |number: i32, list: &[String]| {
-                usize::try_from(number)
-                    .ok()
-                    .and_then(|number| list.get(number).cloned())
-                    .unwrap_or_default()
-            };
-            let problem = format!("rows hold an identifier of EA's {}", place(of, places));
-            let rows = super::count(&row, 2);
-            check.find(&name, Some(&place(at, &names)), problem, rows);
+            let [at, of] = [0, 1].map(|column| row.get::<_, i32>(column) as usize);
+            let problem = format!("rows hold an identifier of EA's {}", places[of]);
+            let column = &columns[at].column.name;
+            check.find(subject.name(), Some(column), problem, super::count(&row, 2));
         }
         Ok(())
     }
@@ -265,41 +221,30 @@ fn identifiers() -> String {
     )
 }
 
+/// What takes addresses out of a value and leaves the rest.
+fn is_mended(step: &Transform) -> bool {
+    matches!(step, Transform::Scrub | Transform::JsonKeep(_))
+}
+
 /// URLs that stay name files by UUIDs; a hidden column may repeat them.
 fn is_public_url(subject: &Subject<'_>, treated: &Treatment<'_>) -> bool {
+    let is_rewritten = |step: &Transform| matches!(step, Transform::RewriteUrl);
     let transform = subject.policy.columns.get(&treated.column.name);
-    !treated.base.hides()
-        && transform.is_some_and(|transform| {
-            has_step(transform, |step| matches!(step, Transform::RewriteUrl))
-        })
+    !treated.base.hides() && transform.is_some_and(|transform| has_step(transform, is_rewritten))
 }
 
 fn is_key(subject: &Subject<'_>, treated: &Treatment<'_>) -> bool {
     let name = &treated.column.name;
     treated.column.base_type == "uuid"
         || subject.table.primary_key.contains(name)
-        || subject
-            .table
-            .unique_keys
-            .iter()
-            .any(|key| key == std::slice::from_ref(name))
+        || subject.table.unique_keys.contains(&vec![name.clone()])
 }
 
 /// Types whose text may hold an identifier.
 fn is_textual(base_type: &str) -> bool {
-    matches!(
-        base_type.trim_start_matches('_'),
-        "text"
-            | "varchar"
-            | "bpchar"
-            | "citext"
-            | "json"
-            | "jsonb"
-            | "uuid"
-            | "inet"
-            | "cidr"
-            | "macaddr"
-            | "xml"
-            | "hstore"
-    )
+    [
+        "text", "varchar", "bpchar", "citext", "json", "jsonb", "uuid", "inet", "cidr", "macaddr",
+        "xml", "hstore",
+    ]
+    .contains(&base_type.trim_start_matches('_'))
 }

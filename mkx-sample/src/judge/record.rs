@@ -49,7 +49,7 @@ pub struct Verdict {
 pub(super) struct Check {
     rule: Rule,
     detail: String,
-    pub(super) counts: BTreeMap<String, u64>,
+    counts: BTreeMap<String, u64>,
     findings: Vec<Finding>,
 }
 
@@ -65,6 +65,24 @@ impl Check {
 
     pub(super) fn count(&mut self, what: &str, number: u64) {
         *self.counts.entry(what.into()).or_default() += number;
+    }
+
+    /// What was counted so far.
+    pub(super) fn counted(&self, what: &str) -> u64 {
+        self.counts.get(what).copied().unwrap_or(0)
+    }
+
+    /// Finds `rows` that are wrong, where there are any.
+    pub(super) fn find_rows(
+        &mut self,
+        table: impl ToString,
+        object: Option<&str>,
+        problem: impl Into<String>,
+        rows: u64,
+    ) {
+        if rows > 0 {
+            self.find(table, object, problem, rows);
+        }
     }
 
     /// `object` is a column, foreign key, index or other part of the table; `rows` is 0 where

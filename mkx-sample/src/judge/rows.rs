@@ -4,11 +4,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use mkx_contract::Result;
-use postgres::types::ToSql;
 
 use super::record::Check;
 use super::subject::{Promise, Subject};
-use super::{Drift, Judge, Rule, refused};
+use super::{Drift, Judge, Rule, parameters};
 use crate::policy::Rows;
 use crate::sql;
 
@@ -61,13 +60,6 @@ struct Wrong {
     rows: u64,
 }
 
-/// What is asked of both servers about one table.
-struct Questions {
-    keys: Vec<String>,
-    target: String,
-    source: String,
-}
-
 impl Judge<'_> {
     /// Two checks: rows and kept values; hidden values row by row.
     pub(super) fn rows(&mut self) -> Result<(Check, Check)> {
@@ -75,11 +67,11 @@ impl Judge<'_> {
         let mut hidden = Check::new(Rule::HiddenValues);
         let short = self.short_digest()?;
         let mut changed = 0;
-        for index in 0..self.subjects.len() {
+        for subject in self.subjects {
+            let state = format!("mkx_state_{}", subject.index);
             self.in_target(&format!(
-                "CREATE TEMPORARY TABLE mkx_state_{index} (in_table oid, at tid, state integer)"
+                "CREATE TEMPORARY TABLE {state} (in_table oid, at tid, state integer)"
             ))?;
-            let subject = &self.subjects[index];
             if !subject.is_matchable() || subject.policy.rows == Rows::None {
                 rows.count(
                     "tables_without_kept_key",
@@ -87,15 +79,14 @@ impl Judge<'_> {
                 );
                 continue;
             }
-            let wrong = self.match_table(index, short)?;
-            let subject = &self.subjects[index];
+            let wrong = self.match_table(subject, short)?;
             report(subject, &wrong, &mut rows, &mut hidden);
             changed += wrong.changed;
             if subject.has_stubs() {
-                self.in_target(&format!("ANALYZE mkx_state_{index}"))?;
+                self.in_target(&format!("ANALYZE {state}"))?;
             }
         }
-        let counted = rows.counts.get("rows").copied().unwrap_or(0);
+        let counted = rows.counted("rows");
         if let Drift::Younger(_) = self.drift {
             rows.count("changed_since", changed);
             if is_beyond_judgement(changed, counted) {
@@ -104,10 +95,10 @@ impl Judge<'_> {
                 rows.find(self.policy.root.table.clone(), None, problem, changed);
             }
         }
-        let values = hidden.counts.get("columns").copied().unwrap_or(0);
-        let vanished = match rows.counts.get("vanished") {
-            Some(vanished) => format!("; {vanished} are gone from it"),
-            None => String::new(),
+        let values = hidden.counted("columns");
+        let vanished = match rows.counted("vanished") {
+            0 => String::new(),
+            vanished => format!("; {vanished} are gone from it"),
         };
         Ok((
             rows.conclude(format!(
@@ -124,37 +115,30 @@ impl Judge<'_> {
         Ok(self.ask_target(&sql, &[])?[0].get(0))
     }
 
-    fn match_table(&mut self, index: usize, short: i64) -> Result<Wrong> {
-        let questions = self.questions(&self.subjects[index]);
-        let failed = |error| refused("EB", &error);
-        let statement = self.target.prepare(&questions.target).map_err(failed)?;
-        let portal = self.target.bind(&statement, &[]).map_err(failed)?;
+    fn match_table(&mut self, subject: &Subject<'_>, short: i64) -> Result<Wrong> {
+        let (in_target, in_source) = self.questions(subject);
+        let width = subject.table.primary_key.len();
+        let portal = self.begin_in_target(&in_target)?;
         let mut wrong = Wrong::default();
         let highest = match self.drift {
             Drift::None => None,
-            _ => self.highest_key(index)?,
+            _ => self.highest_key(subject)?,
         };
         loop {
-            let there = self.target.query_portal(&portal, BATCH).map_err(failed)?;
+            let there = self.next_in_target(&portal, BATCH)?;
             if there.is_empty() {
                 return Ok(wrong);
             }
-            let keys: Vec<Vec<String>> = (0..questions.keys.len())
+            let keys: Vec<Vec<String>> = (0..width)
                 .map(|key| there.iter().map(|row| row.get(3 + key)).collect())
                 .collect();
-            let values: Vec<&(dyn ToSql + Sync)> =
-                keys.iter().map(|key| key as &(dyn ToSql + Sync)).collect();
-            let seen: HashMap<Vec<String>, Seen> = self
-                .ask_source(&questions.source, &values)?
-                .iter()
-                .map(|row| seen(row, questions.keys.len()))
-                .collect();
+            let found = self.ask_source(&in_source, &parameters(&keys))?;
+            let seen: HashMap<_, _> = found.iter().map(|row| seen(row, width)).collect();
             let mut states: (Vec<u32>, Vec<String>, Vec<i32>) = Default::default();
             for (number, row) in there.iter().enumerate() {
                 let key: Vec<String> = keys.iter().map(|column| column[number].clone()).collect();
                 let digests: Vec<Option<i64>> = row.get(2);
                 wrong.rows += 1;
-                let subject = &self.subjects[index];
                 let state = match seen.get(&key) {
                     Some(seen) => compare(subject, &digests, seen, short, &mut wrong),
                     None => {
@@ -171,90 +155,69 @@ impl Judge<'_> {
                 states.1.push(row.get(1));
                 states.2.push(state as i32);
             }
-            if self.subjects[index].has_stubs() {
+            if subject.has_stubs() {
                 let sql = format!(
-                    "INSERT INTO mkx_state_{index} SELECT * FROM unnest($1::oid[], $2::text[]::tid[], $3::integer[])"
+                    "INSERT INTO mkx_state_{} SELECT * FROM unnest($1::oid[], $2::text[]::tid[], $3::integer[])",
+                    subject.index
                 );
                 self.ask_target(&sql, &[&states.0, &states.1, &states.2])?;
             }
         }
     }
 
-    fn questions(&self, subject: &Subject<'_>) -> Questions {
-        let digests: Vec<_> = subject
-            .columns
-            .iter()
-            .map(|treated| {
-                let value = format!("{}::text", subject.column(&treated.column.name));
-                if treated.base.hides() || treated.stub.is_some_and(Promise::hides) {
-                    self.telling_digest(&value)
-                } else {
-                    self.digest(&value)
-                }
-            })
-            .collect();
-        let digests = format!("ARRAY[{}]::bigint[]", digests.join(", "));
-        let keys = subject.table.primary_key.clone();
-        let key_texts: Vec<_> = keys
-            .iter()
-            .map(|key| format!("{}::text", subject.column(key)))
-            .collect();
-        let key_texts = key_texts.join(", ");
+    /// What is asked of EB and of EA about one table.
+    fn questions(&self, subject: &Subject<'_>) -> (String, String) {
+        let digests = subject.columns.iter().map(|treated| {
+            let value = format!("{}::text", treated.sql);
+            if treated.base.hides() || treated.stub.is_some_and(Promise::hides) {
+                self.telling_digest(&value)
+            } else {
+                self.digest(&value)
+            }
+        });
+        let digests = format!("ARRAY[{}]::bigint[]", sql::list(digests));
+        let keys = &subject.table.primary_key;
+        let (texts, from) = (subject.texts(keys), subject.table.sql_from());
         let alias = subject.alias();
-        Questions {
-            target: format!(
-                "SELECT {alias}.tableoid, {alias}.ctid::text, {digests}, {key_texts} FROM {}",
-                subject.table.sql_from()
-            ),
-            source: format!(
-                "SELECT {}, {}, {}, {digests}, {key_texts} FROM {} JOIN {}",
+        (
+            format!("SELECT {alias}.tableoid, {alias}.ctid::text, {digests}, {texts} FROM {from}"),
+            format!(
+                "SELECT {}, {}, {}, {digests}, {texts} FROM {from} JOIN {}",
                 subject.condition_sql(),
                 subject.variant_sql(),
                 self.drift.changed_sql(&alias),
-                subject.table.sql_from(),
-                wanted(subject, &keys)
+                wanted(subject, keys)
             ),
-            keys,
-        }
+        )
     }
 
     /// Tables that come whole or not at all have as many rows as they should.
     pub(super) fn row_counts(&mut self) -> Result<Check> {
         let mut check = Check::new(Rule::RowCounts);
-        let mut queries = Vec::new();
-        for subject in &self.subjects {
-            let from = subject.table.sql_from();
-            let there = format!("SELECT count(*) FROM {from}");
-            let expected = match subject.policy.rows {
-                Rows::Sampled => continue,
-                Rows::None => None,
-                Rows::All => Some(format!(
-                    "SELECT count(*), count(*) FILTER (WHERE {}) FROM {from} WHERE {}",
-                    self.drift.changed_sql(&subject.alias()),
-                    subject.condition_sql()
-                )),
-            };
-            queries.push((subject.name(), there, expected));
-        }
-        for (table, there, expected) in queries {
+        let subjects = self.subjects.iter();
+        for subject in subjects.filter(|subject| !subject.is_sampled()) {
             check.count("tables", 1);
-            let there = self.target_count(&there)?;
-            match expected {
-                None if there > 0 => check.find(table, None, "it should be empty", there),
-                None => {}
-                Some(expected) => {
-                    let row = &self.ask_source(&expected, &[])?[0];
-                    let (all, changed) = (super::count(row, 0), super::count(row, 1));
-                    let least = all.saturating_sub(changed);
-                    let is_right = match self.drift {
-                        Drift::None => there == all,
-                        _ => there >= least && !is_implausible(there.saturating_sub(all), there),
-                    };
-                    if !is_right {
-                        let problem = format!("it has {there} rows, EA has {all}");
-                        check.find(table, None, problem, all.abs_diff(there));
-                    }
-                }
+            let (name, from) = (subject.name(), subject.table.sql_from());
+            let there = self.target_count(&format!("SELECT count(*) FROM {from}"))?;
+            if subject.policy.rows == Rows::None {
+                check.find_rows(name, None, "it should be empty", there);
+                continue;
+            }
+            let expected = format!(
+                "SELECT count(*), count(*) FILTER (WHERE {}) FROM {from} WHERE {}",
+                self.drift.changed_sql(&subject.alias()),
+                subject.condition_sql()
+            );
+            let row = &self.ask_source(&expected, &[])?[0];
+            let (all, changed) = (super::count(row, 0), super::count(row, 1));
+            let least = all.saturating_sub(changed);
+            let is_right = match self.drift {
+                Drift::None => there == all,
+                _ => there >= least && !is_implausible(there.saturating_sub(all), there),
+            };
+            if !is_right {
+                let problem = format!("it has {there} rows, EA has {all}");
+                check.find(name, None, problem, all.abs_diff(there));
             }
         }
         Ok(check.conclude("tables that come whole or not at all have as many rows as they should"))
@@ -269,27 +232,19 @@ fn is_beyond_judgement(changed: u64, rows: u64) -> bool {
 
 /// `unnest($1…) wanted (…) ON …`: the rows whose columns `columns` are given as arrays of text.
 pub fn wanted(subject: &Subject<'_>, columns: &[String]) -> String {
-    let mut arrays = Vec::new();
-    let mut names = Vec::new();
-    let mut equal = Vec::new();
-    for (number, name) in columns.iter().enumerate() {
-        let type_name = subject
-            .table
-            .column(name)
-            .map_or("text", |column| column.type_name.as_str());
-        arrays.push(format!("${}::text[]::{type_name}[]", number + 1));
-        names.push(format!("mkx_wanted_{number}"));
-        equal.push(format!(
-            "{} = mkx_wanted.mkx_wanted_{number}",
-            subject.column(name)
-        ));
-    }
-    format!(
-        "unnest({}) mkx_wanted ({}) ON {}",
-        arrays.join(", "),
-        sql::identifiers(&names),
-        equal.join(" AND ")
-    )
+    let columns = || columns.iter().enumerate();
+    let arrays = columns().map(|(at, name)| {
+        let column = subject.table.column(name);
+        let type_name = column.map_or("text", |column| &column.type_name);
+        format!("${}::text[]::{type_name}[]", at + 1)
+    });
+    let names = columns().map(|(at, _)| format!("mkx_wanted_{at}"));
+    let equal = columns().map(|(at, name)| {
+        let column = subject.column(name);
+        format!("{column} = mkx_wanted.mkx_wanted_{at}")
+    });
+    let (arrays, names, equal) = (sql::list(arrays), sql::list(names), sql::all(equal));
+    format!("unnest({arrays}) mkx_wanted ({names}) ON {equal}")
 }
 
 fn seen(row: &postgres::Row, keys: usize) -> (Vec<String>, Seen) {
@@ -381,11 +336,8 @@ fn compare(
 
 fn is_declared(subject: &Subject<'_>, at: usize) -> bool {
     let name = &subject.columns[at].column.name;
-    subject
-        .policy
-        .references
-        .iter()
-        .any(|to| &to.column == name)
+    let mut references = subject.policy.references.iter();
+    references.any(|to| &to.column == name)
 }
 
 fn report(subject: &Subject<'_>, wrong: &Wrong, rows: &mut Check, hidden: &mut Check) {
@@ -397,25 +349,24 @@ fn report(subject: &Subject<'_>, wrong: &Wrong, rows: &mut Check, hidden: &mut C
         rows.count("vanished", wrong.vanished);
         rows.count(&format!("vanished_{name}"), wrong.vanished);
     }
-    let hiding = subject
-        .columns
-        .iter()
-        .filter(|treated| treated.base.hides());
+    let columns = subject.columns.iter();
+    let hiding = columns.filter(|treated| treated.base.hides());
     hidden.count("columns", hiding.count() as u64);
-    if wrong.invented > 0 {
-        rows.find(&name, None, "rows that EA does not have", wrong.invented);
-    }
-    if wrong.never_was > 0 {
-        let problem = "rows with keys that EA never gave";
-        rows.find(&name, None, problem, wrong.never_was);
-    }
-    if is_implausible(wrong.vanished, wrong.rows) {
-        let problem = "more rows are gone from EA than it deletes: take a new sample";
-        rows.find(&name, None, problem, wrong.vanished);
-    }
-    if wrong.left_out > 0 {
-        let problem = "rows that the policy's condition leaves out";
-        rows.find(&name, None, problem, wrong.left_out);
+    let too_many = is_implausible(wrong.vanished, wrong.rows);
+    let gone = if too_many { wrong.vanished } else { 0 };
+    for (problem, number) in [
+        ("rows that EA does not have", wrong.invented),
+        ("rows with keys that EA never gave", wrong.never_was),
+        (
+            "more rows are gone from EA than it deletes: take a new sample",
+            gone,
+        ),
+        (
+            "rows that the policy's condition leaves out",
+            wrong.left_out,
+        ),
+    ] {
+        rows.find_rows(&name, None, problem, number);
     }
     for (&at, &number) in &wrong.kept {
         rows.find(&name, column(at), "kept values are not as in EA", number);

@@ -105,12 +105,12 @@ impl Judge<'_> {
                     .any(|other| (&other.0, &other.1, &other.2) == (schema, table, object))
             };
             for object in ea.difference(&eb) {
-                let problem = if named(&eb, object) {
-                    format!("this {kind} is not as in EA")
+                let what = if named(&eb, object) {
+                    "not as in EA"
                 } else {
-                    format!("this {kind} is missing")
+                    "missing"
                 };
-                find(&mut check, object, &problem);
+                find(&mut check, object, &format!("this {kind} is {what}"));
             }
             for object in eb.difference(&ea) {
                 if !named(&ea, object) {
@@ -119,7 +119,7 @@ impl Judge<'_> {
             }
         }
         self.unclassified(&mut check);
-        let columns = check.counts.get("column").copied().unwrap_or(0);
+        let columns = check.counted("column");
         Ok(check.conclude(format!(
             "{columns} columns and all that belongs to them are as in EA"
         )))

@@ -3,7 +3,7 @@
 use mkx_contract::Result;
 
 use super::record::Check;
-use super::subject::has_step;
+use super::subject::{Subject, has_step};
 use super::{Judge, Rule};
 use crate::database::catalog::TableName;
 use crate::policy::Transform;
@@ -30,30 +30,22 @@ impl Judge<'_> {
     pub(super) fn sequences(&mut self) -> Result<Check> {
         let mut check = Check::new(Rule::Sequences);
         for row in self.ask_target(SEQUENCES, &[])? {
-            let sequence = TableName {
-                schema: row.get(0),
-                name: row.get(1),
-            };
+            let sequence = TableName::at(&row, 0);
             check.count("sequences", 1);
             let filled: Option<String> = row.get(4);
             match filled {
                 Some(column) => {
-                    let table = TableName {
-                        schema: row.get(2),
-                        name: row.get(3),
-                    };
-                    let (extreme, behind) = if row.get(5) {
-                        ("max", "<=")
-                    } else {
-                        ("min", ">=")
+                    let table = TableName::at(&row, 2);
+                    let (extreme, behind, step) = match row.get(5) {
+                        true => ("max", "<=", 1),
+                        false => ("min", ">=", -1),
                     };
                     let sql = format!(
                         "SELECT count(*) FROM {} s, (SELECT {extreme}({}) AS value FROM {}) c \
-                         WHERE CASE WHEN s.is_called THEN s.last_value + {} ELSE s.last_value END {behind} c.value",
+                         WHERE CASE WHEN s.is_called THEN s.last_value + {step} ELSE s.last_value END {behind} c.value",
                         sequence.sql(),
                         sql::identifier(&column),
-                        table.sql(),
-                        if row.get(5) { 1 } else { -1 },
+                        table.sql()
                     );
                     if self.target_count(&sql)? > 0 {
                         let problem = format!("its sequence {sequence} is not ahead of it");
@@ -63,22 +55,20 @@ impl Judge<'_> {
                 None => self.unbound(&sequence, &mut check)?,
             }
         }
-        let sequences = check.counts.get("sequences").copied().unwrap_or(0);
+        let sequences = check.counted("sequences");
         Ok(check.conclude(format!("{sequences} sequences are ahead of what they fill")))
     }
 
     /// The highest key that EA has given to a row of the table: of its sequence, or of the row that
     /// has it where keys were written by hand. Nothing where no sequence fills the key alone, where
     /// it counts down or starts again, or where the role may not read it.
-    pub(super) fn highest_key(&mut self, index: usize) -> Result<Option<i64>> {
-        let table = self.subjects[index].table;
+    pub(super) fn highest_key(&mut self, subject: &Subject<'_>) -> Result<Option<i64>> {
+        let table = subject.table;
         let [key] = table.primary_key.as_slice() else {
             return Ok(None);
         };
-        let is_integer = table
-            .column(key)
-            .is_some_and(|column| matches!(column.base_type.as_str(), "int2" | "int4" | "int8"));
-        if !is_integer {
+        let base_type = table.column(key).map(|column| column.base_type.as_str());
+        if !matches!(base_type, Some("int2" | "int4" | "int8")) {
             return Ok(None);
         }
         let (name, column) = (&table.name, sql::identifier(key));
@@ -105,11 +95,8 @@ impl Judge<'_> {
             "SELECT last_value FROM pg_sequences WHERE schemaname = $1 AND sequencename = $2",
             &[&sequence.schema, &sequence.name],
         )?;
-        let moved = in_source
-            .first()
-            .and_then(|row| row.get::<_, Option<i64>>(0))
-            .is_some();
-        if moved && !called {
+        let last_value: Option<i64> = in_source.first().and_then(|row| row.get(0));
+        if last_value.is_some() && !called {
             check.find(sequence, None, "it starts again, and EA's has moved on", 0);
         }
         Ok(())
@@ -118,38 +105,27 @@ impl Judge<'_> {
     /// Every account with a password has the development password.
     pub(super) fn passwords(&mut self) -> Result<Check> {
         let mut check = Check::new(Rule::Passwords);
-        let mut queries = Vec::new();
-        for subject in &self.subjects {
-            for treated in &subject.columns {
-                let name = &treated.column.name;
-                let is_password = subject.policy.columns.get(name).is_some_and(|transform| {
-                    has_step(transform, |step| matches!(step, Transform::Password))
-                });
-                if is_password {
-                    let column = subject.column(name);
-                    let from = subject.table.sql_from();
-                    queries.push((
-                        subject.name(),
-                        name.clone(),
-                        format!(
-                            "SELECT count(*), count(DISTINCT {column}), \
-                             count(*) FILTER (WHERE {column} <> mode.value) FROM {from}, \
-                             (SELECT mode() WITHIN GROUP (ORDER BY {column}) AS value FROM {from}) mode \
-                             WHERE {column} IS NOT NULL"
-                        ),
-                    ));
-                }
+        for (subject, treated) in self.columns() {
+            let (name, column) = (&treated.column.name, &treated.sql);
+            let transform = subject.policy.columns.get(name);
+            if !transform.is_some_and(|t| has_step(t, |step| matches!(step, Transform::Password))) {
+                continue;
             }
-        }
-        for (table, column, sql) in queries {
+            let from = subject.table.sql_from();
+            let sql = format!(
+                "SELECT count(*), count(DISTINCT {column}), \
+                 count(*) FILTER (WHERE {column} <> mode.value) FROM {from}, \
+                 (SELECT mode() WITHIN GROUP (ORDER BY {column}) AS value FROM {from}) mode \
+                 WHERE {column} IS NOT NULL"
+            );
             let row = &self.ask_target(&sql, &[])?[0];
             check.count("accounts", super::count(row, 0));
             if super::count(row, 1) > 1 {
                 let problem = "accounts do not have the development password";
-                check.find(table, Some(&column), problem, super::count(row, 2));
+                check.find(subject.name(), Some(name), problem, super::count(row, 2));
             }
         }
-        let accounts = check.counts.get("accounts").copied().unwrap_or(0);
+        let accounts = check.counted("accounts");
         Ok(check.conclude(format!(
             "{accounts} accounts share the development password"
         )))

@@ -66,6 +66,8 @@ pub fn has_step(transform: &Transform, is: fn(&Transform) -> bool) -> bool {
 pub struct Treatment<'a> {
     /// The column.
     pub column: &'a Column,
+    /// It, qualified, as SQL.
+    pub sql: String,
     /// In ordinary rows.
     pub base: Promise,
     /// By variant, where it differs.
@@ -111,13 +113,12 @@ impl Treatment<'_> {
     }
 
     fn always_kept(&self) -> bool {
-        self.base == Promise::Kept
-            && self.stub.is_none_or(|stub| stub == Promise::Kept)
-            && self
-                .variants
-                .iter()
-                .flatten()
-                .all(|promise| *promise == Promise::Kept)
+        self.kept_in_whole_rows() && self.stub.is_none_or(|stub| stub == Promise::Kept)
+    }
+
+    fn kept_in_whole_rows(&self) -> bool {
+        let mut variants = self.variants.iter().flatten();
+        self.base == Promise::Kept && variants.all(|promise| *promise == Promise::Kept)
     }
 
     /// True where the value can tell a stub from a whole row: it is EA's in the one and not in the
@@ -146,44 +147,42 @@ pub struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// Joins what there is with what the policy says.
     pub fn new(index: usize, table: &'a Table, policy: &'a TablePolicy) -> Subject<'a> {
-        let refers = |name: &str| {
-            table
-                .foreign_keys
-                .iter()
-                .any(|key| key.columns.iter().any(|column| column == name))
-                || policy.references.iter().any(|to| to.column == name)
-        };
-        let columns = table
-            .written_columns()
-            .filter_map(|column| {
-                Some(Treatment {
-                    column,
-                    base: Promise::of(policy.columns.get(&column.name)?),
-                    variants: policy
-                        .variants
-                        .iter()
-                        .map(|variant| variant.columns.get(&column.name).map(Promise::of))
-                        .collect(),
-                    stub: policy
-                        .stub
-                        .as_ref()
-                        .and_then(|stub| stub.get(&column.name))
-                        .map(Promise::of),
-                    refers: refers(&column.name),
-                    never_nulls: !has_step(policy.columns.get(&column.name)?, |step| {
-                        matches!(
-                            step,
-                            Transform::Null | Transform::Constant(_) | Transform::Sql(_)
-                        )
-                    }),
-                })
-            })
-            .collect();
-        Subject {
+        let mut subject = Subject {
             index,
             table,
             policy,
-            columns,
+            columns: Vec::new(),
+        };
+        for column in table.written_columns() {
+            if let Some(transform) = policy.columns.get(&column.name) {
+                subject.columns.push(subject.treatment(column, transform));
+            }
+        }
+        subject
+    }
+
+    fn treatment(&self, column: &'a Column, transform: &Transform) -> Treatment<'a> {
+        let (policy, name) = (self.policy, &column.name);
+        let mut keys = self.table.foreign_keys.iter();
+        let mut references = policy.references.iter();
+        let variants = policy.variants.iter();
+        let stub = policy.stub.as_ref().and_then(|stub| stub.get(name));
+        Treatment {
+            column,
+            sql: self.column(name),
+            base: Promise::of(transform),
+            variants: variants
+                .map(|variant| variant.columns.get(name).map(Promise::of))
+                .collect(),
+            stub: stub.map(Promise::of),
+            refers: keys.any(|key| key.columns.contains(name))
+                || references.any(|to| to.column == *name),
+            never_nulls: !has_step(transform, |step| {
+                matches!(
+                    step,
+                    Transform::Null | Transform::Constant(_) | Transform::Sql(_)
+                )
+            }),
         }
     }
 
@@ -202,29 +201,28 @@ impl<'a> Subject<'a> {
         format!("{}.{}", self.alias(), sql::identifier(name))
     }
 
+    /// Columns as texts, with commas between.
+    pub fn texts(&self, columns: &[String]) -> String {
+        let texts = columns
+            .iter()
+            .map(|name| format!("{}::text", self.column(name)));
+        sql::list(texts)
+    }
+
     /// True where a row of EB can be found in EA by its primary key.
     pub fn is_matchable(&self) -> bool {
-        !self.table.primary_key.is_empty()
-            && self.table.primary_key.iter().all(|name| {
-                self.columns
-                    .iter()
-                    .any(|treated| &treated.column.name == name && treated.always_kept())
-            })
+        let key = &self.table.primary_key;
+        !key.is_empty() && self.are_all(key, Treatment::always_kept)
     }
 
     /// True where these columns are as in EA in every row that came whole.
     pub fn shows(&self, columns: &[String]) -> bool {
-        columns.iter().all(|name| {
-            self.columns.iter().any(|treated| {
-                &treated.column.name == name
-                    && treated.base == Promise::Kept
-                    && treated
-                        .variants
-                        .iter()
-                        .flatten()
-                        .all(|promise| *promise == Promise::Kept)
-            })
-        })
+        self.are_all(columns, Treatment::kept_in_whole_rows)
+    }
+
+    fn are_all(&self, names: &[String], is: fn(&Treatment<'a>) -> bool) -> bool {
+        let named = |name: &String| self.columns.iter().find(|c| c.column.name == *name);
+        names.iter().all(|name| named(name).is_some_and(is))
     }
 
     /// True where rows of it may be there as stubs.

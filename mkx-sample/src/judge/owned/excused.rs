@@ -2,10 +2,12 @@
 
 use mkx_contract::Result;
 
-use super::{columns, joined, parameters, pins};
-use crate::database::catalog::{ForeignKey, Table};
-use crate::judge::Judge;
+use super::{FollowedKey, columns, noted, pins};
+use crate::database::catalog::ForeignKey;
+use crate::judge::foreign_keys::joined;
 use crate::judge::rows::{State, wanted};
+use crate::judge::subject::Subject;
+use crate::judge::{Judge, parameters};
 use crate::policy::{Edge, Otherwise};
 use crate::sql;
 
@@ -24,7 +26,7 @@ const WITH_NULLS: &str = "
 SELECT s.attname::text FROM pg_stats s
 WHERE s.schemaname = $1 AND s.tablename = $2 AND s.null_frac > 0";
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
     /// Fills `mkx_excused_N`.
     pub(super) fn find_excused(&mut self) -> Result<()> {
         for index in 0..self.subjects.len() {
@@ -34,20 +36,16 @@ impl Judge<'_> {
             ))?;
         }
         self.excuse_likely_stubs()?;
-        for index in 0..self.subjects.len() {
-            if self.subjects[index].is_sampled() {
-                self.excuse_pins(index)?;
-                self.excuse_rare(index)?;
-            }
+        let subjects = self.subjects.iter();
+        for subject in subjects.filter(|subject| subject.is_sampled()) {
+            self.excuse_pins(subject)?;
+            self.excuse_rare(subject)?;
         }
-        let second_owners = self.second_owners();
-        let without_stub = second_owners
-            .into_iter()
-            .filter(|(_, parent, _)| self.subjects[*parent].policy.stub.is_none());
-        let edges: Vec<_> = self.edges(&[Edge::Include]);
-        for (child, parent, key) in edges.into_iter().chain(without_stub.collect::<Vec<_>>()) {
-            let from = self.subjects[child].table.sql_from();
-            self.excuse_parents(&from, parent, &key)?;
+        let mut edges = self.second_owners();
+        edges.retain(|(_, parent, _)| parent.policy.stub.is_none());
+        edges.extend(self.edges(&[Edge::Include]));
+        for (child, parent, key) in edges {
+            self.target_count(&excuse(parent, &child.table.sql_from(), key, None))?;
         }
         let upward = self.edges(&[Edge::Own, Edge::Require, Edge::Include]);
         let referred = self.referred();
@@ -55,10 +53,11 @@ impl Judge<'_> {
             let mut added = 0;
             for (child, parent, key) in &upward {
                 let from = format!(
-                    "(SELECT t.* FROM {} t JOIN mkx_excused_{child} e ON e.in_table = t.tableoid AND e.at = t.ctid)",
-                    self.subjects[*child].table.sql_from()
+                    "(SELECT t.* FROM {} t WHERE {})",
+                    child.table.sql_from(),
+                    noted("excused", child, "t")
                 );
-                added += self.excuse_parents(&from, *parent, key)?;
+                added += self.target_count(&excuse(parent, &from, key, None))?;
             }
             for sql in &referred {
                 added += self.target_count(sql)?;
@@ -74,24 +73,21 @@ impl Judge<'_> {
         let mut edges = self.edges(&[Edge::Stub]);
         edges.extend(self.second_owners());
         for (child, parent, key) in edges {
-            let subject = &self.subjects[parent];
-            let is_unclear = match (&subject.policy.stub, subject.has_stubs()) {
+            let is_unclear = match (&parent.policy.stub, parent.has_stubs()) {
                 (None, _) => continue,
-                (_, true) if subject.is_matchable() => self.in_state(parent, "p", State::Either),
+                (_, true) if parent.is_matchable() => self.in_state(parent, "p", State::Either),
                 _ => "true".into(),
             };
-            let from = self.subjects[child].table.sql_from();
-            let excuse = excuse(parent, subject.table, (&from, &key), Some(&is_unclear));
-            self.target_count(&excuse)?;
+            let from = child.table.sql_from();
+            self.target_count(&excuse(parent, &from, key, Some(&is_unclear)))?;
         }
         Ok(())
     }
 
     /// `own` edges of rows with several owners, who come with the row whether they own it or not.
-    fn second_owners(&self) -> Vec<(usize, usize, ForeignKey)> {
+    fn second_owners(&self) -> Vec<FollowedKey<'a>> {
         let mut edges = self.edges(&[Edge::Own]);
         edges.retain(|(child, _, key)| {
-            let child = &self.subjects[*child];
             let is_nullable =
                 |name: &String| child.table.column(name).is_none_or(|c| c.is_nullable);
             child.keys(Edge::Own).count() > 1 && !key.columns.iter().any(is_nullable)
@@ -99,25 +95,17 @@ impl Judge<'_> {
         edges
     }
 
-    fn excuse_pins(&mut self, index: usize) -> Result<()> {
-        let subject = &self.subjects[index];
+    fn excuse_pins(&mut self, subject: &Subject<'_>) -> Result<()> {
         if subject.policy.pins.is_empty() || !subject.is_matchable() {
             return Ok(());
         }
-        let keys = subject.table.primary_key.clone();
-        let texts: Vec<_> = keys
-            .iter()
-            .map(|key| format!("{}::text", subject.column(key)))
-            .collect();
-        let from = subject.table.sql_from();
-        let sql = format!(
-            "SELECT {} FROM {from} WHERE {}",
-            texts.join(", "),
-            pins(subject)
-        );
+        let keys = &subject.table.primary_key;
+        let (texts, from) = (subject.texts(keys), subject.table.sql_from());
+        let sql = format!("SELECT {texts} FROM {from} WHERE {}", pins(subject));
         let insert = format!(
-            "INSERT INTO mkx_excused_{index} SELECT {alias}.tableoid, {alias}.ctid FROM {from} JOIN {}",
-            wanted(subject, &keys),
+            "INSERT INTO mkx_excused_{} SELECT {alias}.tableoid, {alias}.ctid FROM {from} JOIN {}",
+            subject.index,
+            wanted(subject, keys),
             alias = subject.alias()
         );
         let pinned = columns(&self.ask_source(&sql, &[])?, keys.len());
@@ -125,33 +113,19 @@ impl Judge<'_> {
         Ok(())
     }
 
-    fn excuse_rare(&mut self, index: usize) -> Result<()> {
-        let enumerations = self.enum_like(index)?;
-        let subject = &self.subjects[index];
-        let (schema, table) = (
-            subject.table.name.schema.clone(),
-            subject.table.name.name.clone(),
-        );
+    fn excuse_rare(&mut self, subject: &'a Subject<'a>) -> Result<()> {
+        let (index, table) = (subject.index, &subject.table.name);
         let mut names: Vec<String> = subject.policy.coverage.clone().unwrap_or_default();
-        let known: Vec<String> = self
-            .ask_source(FEW_VALUES, &[&schema, &table])?
-            .iter()
-            .map(|row| row.get(0))
-            .collect();
-        let with_nulls: Vec<String> = self
-            .ask_source(WITH_NULLS, &[&schema, &table])?
-            .iter()
-            .map(|row| row.get(0))
-            .collect();
-        let subject = &self.subjects[index];
-        names.extend(known);
-        names.extend(enumerations);
+        let known = self.ask_source(FEW_VALUES, &[&table.schema, &table.name])?;
+        let with_nulls = self.ask_source(WITH_NULLS, &[&table.schema, &table.name])?;
+        names.extend(known.iter().map(|row| row.get::<_, String>(0)));
+        names.extend(self.enum_like(subject)?);
         names.sort();
         names.dedup();
         names.retain(|name| subject.table.column(name).is_some());
         let from = subject.table.sql_from();
         // Stubs may show a value and still not count as its bearers.
-        let only = format!("NOT {}", self.in_state(index, "t", State::Stub));
+        let only = format!("NOT {}", self.in_state(subject, "t", State::Stub));
         let rare = |value: &str| {
             format!(
                 "INSERT INTO mkx_excused_{index} SELECT in_table, at FROM (SELECT t.tableoid AS in_table, \
@@ -161,21 +135,14 @@ impl Judge<'_> {
                  WHERE occurs <= {RARE}"
             )
         };
-        let mut statements: Vec<_> = names
-            .iter()
-            .map(|name| rare(&format!("t.{}::text", sql::identifier(name))))
-            .collect();
-        // Null is a value to be covered too, whatever else a column holds.
-        for name in &with_nulls {
-            statements.push(rare(&format!("t.{} IS NULL", sql::identifier(name))));
+        for name in &names {
+            self.in_target(&rare(&format!("t.{}::text", sql::identifier(name))))?;
         }
-        self.in_target(&statements.join("; "))
-    }
-
-    /// Excuses the rows of `parent` that the rows of `from` refer to; gives how many were new.
-    fn excuse_parents(&mut self, from: &str, parent: usize, key: &ForeignKey) -> Result<u64> {
-        let subject = &self.subjects[parent];
-        self.target_count(&excuse(parent, subject.table, (from, key), None))
+        // Null is a value to be covered too, whatever else a column holds.
+        for row in &with_nulls {
+            self.in_target(&rare(&format!("t.{} IS NULL", sql::identifier(row.get(0)))))?;
+        }
+        Ok(())
     }
 
     /// Statements that excuse what excused rows refer to without a foreign key, where such a row
@@ -186,9 +153,8 @@ impl Judge<'_> {
             for reference in &subject.policy.references {
                 let column = subject.table.column(&reference.column);
                 let to = self.catalog.table(&reference.table);
-                let (Some(column), Some(to)) =
-                    (column, to.and_then(|table| self.subject(&table.name)))
-                else {
+                let to = to.and_then(|table| self.subject(&table.name));
+                let (Some(column), Some(to)) = (column, to) else {
                     continue;
                 };
                 let is_scalar =
@@ -197,22 +163,17 @@ impl Judge<'_> {
                     continue;
                 }
                 statements.push(format!(
-                    "WITH added AS (INSERT INTO mkx_excused_{parent} SELECT p.tableoid, p.ctid FROM {} p \
-                     WHERE p.{}::text IN (SELECT {}::text FROM {} JOIN mkx_excused_{child} e \
-                     ON e.in_table = {alias}.tableoid AND e.at = {alias}.ctid WHERE {}) \
-                     AND NOT EXISTS (SELECT FROM mkx_excused_{parent} x WHERE x.in_table = p.tableoid AND x.at = p.ctid) \
-                     RETURNING 1) SELECT count(*) FROM added",
+                    "WITH added AS (INSERT INTO mkx_excused_{} SELECT p.tableoid, p.ctid FROM {} p \
+                     WHERE p.{}::text IN (SELECT {}::text FROM {} WHERE {} AND ({})) \
+                     AND NOT {} RETURNING 1) SELECT count(*) FROM added",
+                    to.index,
                     to.table.sql_from(),
                     sql::identifier(&reference.key),
                     subject.column(&reference.column),
                     subject.table.sql_from(),
-                    reference
-                        .when
-                        .as_ref()
-                        .map_or("true".into(), |when| format!("({when})")),
-                    parent = to.index,
-                    child = subject.index,
-                    alias = subject.alias(),
+                    noted("excused", subject, &subject.alias()),
+                    reference.when.as_deref().unwrap_or("true"),
+                    noted("excused", to, "p")
                 ));
             }
         }
@@ -222,20 +183,16 @@ impl Judge<'_> {
 
 /// Excuses the rows of `parent` that rows refer to, or of these the likely stubs; gives how many
 /// were new.
-fn excuse(
-    parent: usize,
-    table: &Table,
-    (from, key): (&str, &ForeignKey),
-    likely_stub: Option<&str>,
-) -> String {
+fn excuse(parent: &Subject<'_>, from: &str, key: &ForeignKey, likely_stub: Option<&str>) -> String {
     format!(
-        "WITH added AS (INSERT INTO mkx_excused_{parent} SELECT p.tableoid, p.ctid, {} FROM {} p \
-         WHERE {} AND EXISTS (SELECT FROM {from} c WHERE {}) \
-         AND NOT EXISTS (SELECT FROM mkx_excused_{parent} e WHERE e.in_table = p.tableoid AND e.at = p.ctid) \
+        "WITH added AS (INSERT INTO mkx_excused_{} SELECT p.tableoid, p.ctid, {} FROM {} p \
+         WHERE {} AND EXISTS (SELECT FROM {from} c WHERE {}) AND NOT {} \
          RETURNING 1) SELECT count(*) FROM added",
+        parent.index,
         likely_stub.is_some(),
-        table.sql_from(),
+        parent.table.sql_from(),
         likely_stub.unwrap_or("true"),
-        joined(key, "c", "p")
+        joined(key, "c", "p"),
+        noted("excused", parent, "p")
     )
 }

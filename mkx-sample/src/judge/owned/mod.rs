@@ -11,8 +11,8 @@ mod excused;
 mod owners;
 
 use mkx_contract::Result;
-use postgres::types::ToSql;
 
+use super::foreign_keys::joined;
 use super::record::Check;
 use super::rows::State;
 use super::subject::Subject;
@@ -21,7 +21,10 @@ use crate::database::catalog::ForeignKey;
 use crate::policy::Edge;
 use crate::sql;
 
-impl Judge<'_> {
+/// A foreign key with the tables at both ends: child, parent, key.
+type FollowedKey<'a> = (&'a Subject<'a>, &'a Subject<'a>, &'a ForeignKey);
+
+impl<'a> Judge<'a> {
     pub(super) fn owned(&mut self) -> Result<Vec<Check>> {
         self.find_excused()?;
         self.find_owners()?;
@@ -30,31 +33,28 @@ impl Judge<'_> {
 
     fn rate(&mut self) -> Result<Check> {
         let mut check = Check::new(Rule::Rate);
-        let Some(root) = self.root() else {
+        let Some(subject) = self.root() else {
             return Ok(check.conclude("the root table is missing"));
         };
-        let subject = &self.subjects[root];
         let from = subject.table.sql_from();
         let name = subject.name();
-        let eligible = match &self.policy.root.eligible {
-            Some(condition) => format!("({condition})"),
-            None => "true".into(),
-        };
+        let eligible = self.policy.root.eligible.as_deref().unwrap_or("true");
         let in_source = format!(
-            "SELECT count(*) FILTER (WHERE {eligible}), count(*) FILTER (WHERE {}), count(*) FILTER (WHERE {}) FROM {from}",
+            "SELECT count(*) FILTER (WHERE ({eligible})), count(*) FILTER (WHERE {}), count(*) FILTER (WHERE {}) FROM {from}",
             pins(subject),
             self.drift.changed_sql(&subject.alias())
         );
         let in_target = format!(
             "SELECT count(*) FILTER (WHERE {}), count(*) FILTER (WHERE {}), count(*) FROM {from} r",
-            self.in_state(root, "r", State::Whole),
-            self.in_state(root, "r", State::Stub),
+            self.in_state(subject, "r", State::Whole),
+            self.in_state(subject, "r", State::Stub),
         );
         let row = &self.ask_source(&in_source, &[])?[0];
         let (eligible, pinned, changed) = (count(row, 0), count(row, 1), count(row, 2));
         let row = &self.ask_target(&in_target, &[])?[0];
         let (whole, stubs, all) = (count(row, 0), count(row, 1), count(row, 2));
-        let owners = self.target_count(&format!("SELECT count(*) FROM mkx_owner_{root}"))?;
+        let owners = format!("SELECT count(*) FROM mkx_owner_{}", subject.index);
+        let owners = self.target_count(&owners)?;
         let expected = expected(self.options.percent, eligible);
         let slack = match self.drift {
             Drift::None => 1,
@@ -89,40 +89,35 @@ impl Judge<'_> {
     /// Nothing belongs to a stub but other stubs, and rows that came for their own sake.
     fn stubs(&mut self) -> Result<Check> {
         let mut check = Check::new(Rule::Stubs);
-        for parent in 0..self.subjects.len() {
-            if !self.subjects[parent].has_stubs() {
-                continue;
-            }
+        let subjects = self.subjects.iter();
+        for parent in subjects.filter(|subject| subject.has_stubs()) {
             for (child, key) in self.only_owners(parent) {
                 let sql = format!(
-                    "SELECT count(*) FROM {} c JOIN {} p ON {} WHERE {} AND NOT {} \
-                     AND NOT EXISTS (SELECT FROM mkx_excused_{child} e WHERE e.in_table = c.tableoid AND e.at = c.ctid)",
-                    self.subjects[child].table.sql_from(),
-                    self.subjects[parent].table.sql_from(),
-                    joined(&key, "c", "p"),
+                    "SELECT count(*) FROM {} c JOIN {} p ON {} WHERE {} AND NOT {} AND NOT {}",
+                    child.table.sql_from(),
+                    parent.table.sql_from(),
+                    joined(key, "c", "p"),
                     self.in_state(parent, "p", State::Stub),
-                    self.in_state(child, "c", State::Stub)
+                    self.in_state(child, "c", State::Stub),
+                    noted("excused", child, "c")
                 );
                 check.count("edges", 1);
                 let rows = self.target_count(&sql)?;
-                if rows > 0 {
-                    let name = self.subjects[child].name();
-                    let problem =
-                        format!("rows belong to stubs of {}", self.subjects[parent].name());
-                    check.find(name, Some(&key.policy_key()), problem, rows);
-                }
+                let problem = format!("rows belong to stubs of {}", parent.name());
+                check.find_rows(child.name(), Some(&key.policy_key()), problem, rows);
             }
         }
         Ok(check.conclude("stubs own nothing"))
     }
 
-    fn in_state(&self, index: usize, alias: &str, state: State) -> String {
-        if !self.subjects[index].has_stubs() || !self.subjects[index].is_matchable() {
+    fn in_state(&self, subject: &Subject<'_>, alias: &str, state: State) -> String {
+        if !subject.has_stubs() || !subject.is_matchable() {
             return (state == State::Whole).to_string();
         }
         format!(
-            "EXISTS (SELECT FROM mkx_state_{index} s WHERE s.in_table = {alias}.tableoid AND s.at = {alias}.ctid \
+            "EXISTS (SELECT FROM mkx_state_{} s WHERE s.in_table = {alias}.tableoid AND s.at = {alias}.ctid \
              AND s.state IN ({}))",
+            subject.index,
             match state {
                 State::Whole => format!("{}, {}", State::Whole as i32, State::Either as i32),
                 other => (other as i32).to_string(),
@@ -130,21 +125,21 @@ impl Judge<'_> {
         )
     }
 
-    /// The root's place among the subjects.
-    fn root(&self) -> Option<usize> {
+    /// The root table.
+    fn root(&self) -> Option<&'a Subject<'a>> {
         let table = self.catalog.table(&self.policy.root.table)?;
-        self.subject(&table.name).map(|subject| subject.index)
+        self.subject(&table.name)
     }
 
     /// Foreign keys between sampled tables with one of those edges: child, parent, key.
-    fn edges(&self, of: &[Edge]) -> Vec<(usize, usize, ForeignKey)> {
+    fn edges(&self, of: &[Edge]) -> Vec<FollowedKey<'a>> {
         let mut edges = Vec::new();
         for child in self.subjects.iter().filter(|subject| subject.is_sampled()) {
             for key in &child.table.foreign_keys {
                 if let (Some(edge), Some(parent)) = (child.edge(key), self.subject(&key.parent))
                     && of.contains(&edge)
                 {
-                    edges.push((child.index, parent.index, key.clone()));
+                    edges.push((child, parent, key));
                 }
             }
         }
@@ -152,14 +147,14 @@ impl Judge<'_> {
     }
 
     /// Tables that belong to `parent` along one edge, and to nothing else.
-    fn only_owners(&self, parent: usize) -> Vec<(usize, ForeignKey)> {
-        self.edges(&[Edge::Own])
+    fn only_owners(&self, parent: &Subject<'_>) -> Vec<(&'a Subject<'a>, &'a ForeignKey)> {
+        let mut edges = self.edges(&[Edge::Own]);
+        edges.retain(|(child, to, _)| {
+            let is_only = child.keys(Edge::Own).count() == 1;
+            to.index == parent.index && child.index != parent.index && is_only
+        });
+        edges
             .into_iter()
-            .filter(|(child, to, _)| {
-                *to == parent
-                    && *child != parent
-                    && self.subjects[*child].keys(Edge::Own).count() == 1
-            })
             .map(|(child, _, key)| (child, key))
             .collect()
     }
@@ -180,44 +175,22 @@ fn expected(percent: f64, eligible: u64) -> u64 {
 }
 
 fn pins(subject: &Subject<'_>) -> String {
-    if subject.policy.pins.is_empty() {
-        return "false".into();
-    }
-    let pins: Vec<_> = subject
-        .policy
-        .pins
-        .iter()
-        .map(|pin| format!("({pin})"))
-        .collect();
-    pins.join(" OR ")
+    let pins = subject.policy.pins.iter();
+    sql::any(pins.map(|pin| format!("({pin})")))
 }
 
-fn joined(key: &ForeignKey, child: &str, parent: &str) -> String {
-    let equal: Vec<_> = key
-        .columns
-        .iter()
-        .zip(&key.parent_columns)
-        .map(|(c, p)| {
-            format!(
-                "{child}.{} = {parent}.{}",
-                sql::identifier(c),
-                sql::identifier(p)
-            )
-        })
-        .collect();
-    equal.join(" AND ")
+/// SQL: the row `alias` stands in `mkx_excused_N` or `mkx_owner_N` of its table.
+fn noted(what: &str, subject: &Subject<'_>, alias: &str) -> String {
+    format!(
+        "EXISTS (SELECT FROM mkx_{what}_{} noted \
+         WHERE noted.in_table = {alias}.tableoid AND noted.at = {alias}.ctid)",
+        subject.index
+    )
 }
 
 /// Rows of text turned into columns, for `unnest`.
 fn columns(rows: &[postgres::Row], width: usize) -> Vec<Vec<Option<String>>> {
     (0..width)
         .map(|column| rows.iter().map(|row| row.get(column)).collect())
-        .collect()
-}
-
-fn parameters(columns: &[Vec<Option<String>>]) -> Vec<&(dyn ToSql + Sync)> {
-    columns
-        .iter()
-        .map(|column| column as &(dyn ToSql + Sync))
         .collect()
 }
