@@ -1,7 +1,5 @@
 //! `mkx-sample files`.
 
-use std::io::IsTerminal;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use crate::database::mark::Mark;
@@ -65,10 +63,9 @@ impl Record for Report {
 impl Files {
     /// Writes the manifest to stdout.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        let report = if !self.no_report && stdin_brings_a_report() {
-            Some(read_report()?)
-        } else {
-            None
+        let report = match !self.no_report && stdin_brings_a_report() {
+            true => Some(read_report()?),
+            false => None,
         };
         let setting = Setting::of(common)?;
         let policy = setting.policy(self.policy.as_deref())?;
@@ -85,14 +82,8 @@ impl Files {
 /// True for a pipe, a socket or a file: something stands in front. A terminal and /dev/null are
 /// character devices, and a closed stdin is nothing.
 fn stdin_brings_a_report() -> bool {
-    let stdin = std::io::stdin();
-    !stdin.is_terminal()
-        && rustix::fs::fstat(stdin.as_fd()).is_ok_and(|stat| {
-            !matches!(
-                FileType::from_raw_mode(stat.st_mode),
-                FileType::CharacterDevice
-            )
-        })
+    let stdin = rustix::fs::fstat(std::io::stdin());
+    stdin.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) != FileType::CharacterDevice)
 }
 
 fn read_report() -> Result<Report> {

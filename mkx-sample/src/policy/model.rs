@@ -3,6 +3,8 @@
 //! SQL in a policy (`where`, `when`, `of`, `pins`, `files`) is written by the maintainer and runs
 //! read only; table and column names are the catalog's own, unquoted.
 
+use std::fmt;
+
 use indexmap::IndexMap;
 use mkx_contract::Record;
 use schemars::JsonSchema;
@@ -67,7 +69,7 @@ pub struct Activity {
 }
 
 /// Which rows of a table come over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rows {
     /// Those that the edges bring.
@@ -75,6 +77,7 @@ pub enum Rows {
     /// All: one set for the whole environment.
     All,
     /// None: the table arrives empty.
+    #[default]
     None,
 }
 
@@ -95,7 +98,7 @@ pub enum Edge {
 }
 
 /// What happens to one table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TablePolicy {
     /// Which rows come over.
@@ -268,6 +271,13 @@ pub enum Form {
     UserAgent,
     /// Decimal digits, as many as the original has; not for unique columns.
     Digits,
+}
+
+impl fmt::Display for Form {
+    /// As the policy writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// Files of the vault that EB's rows refer to.

@@ -10,14 +10,13 @@ const PRESETS: [(&str, &str); 1] = [("makapix", include_str!("../../presets/maka
 /// # Errors
 /// Exit 2 where there is none of that name.
 pub fn text(name: &str) -> Result<&'static str> {
-    PRESETS
-        .iter()
-        .find(|(preset, _)| *preset == name)
-        .map(|(_, text)| *text)
-        .ok_or_else(|| {
-            Failure::usage(format!("cannot find the preset {name:?}"))
-                .hint("there is: --preset makapix; without --preset the policy is drafted from the database")
-        })
+    let mut presets = PRESETS.iter();
+    let preset = presets.find(|(preset, _)| *preset == name);
+    preset.map(|(_, text)| *text).ok_or_else(|| {
+        Failure::usage(format!("cannot find the preset {name:?}")).hint(
+            "there is: --preset makapix; without --preset the policy is drafted from the database",
+        )
+    })
 }
 
 #[cfg(test)]

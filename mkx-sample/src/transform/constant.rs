@@ -9,15 +9,14 @@ use crate::sql;
 
 impl Place<'_> {
     pub(super) fn constant(&self, value: &Value) -> Result<String> {
+        let type_name = &self.column.type_name;
+        let unfit = |cause: &str| Err(self.unfit("constant", cause));
         if self.is_unique() {
-            return Err(self.unfit(
-                "constant",
-                "the column is unique, and a constant is the same in every row",
-            ));
+            return unfit("the column is unique, and a constant is the same in every row");
         }
         match (self.kind, value) {
             (Kind::Json | Kind::Jsonb, value) => Ok(sql::literal(&value.to_string())),
-            (_, Value::Null) => Err(self.unfit("constant", "it is null; use \"null\"")),
+            (_, Value::Null) => unfit("it is null; use \"null\""),
             (Kind::TextArray | Kind::Array, Value::Array(elements)) => self.array(elements),
             (Kind::Text, Value::String(text)) => self.text(text),
             (Kind::Bool, Value::Bool(value)) => Ok(value.to_string()),
@@ -32,23 +31,21 @@ impl Place<'_> {
                 | Kind::Array,
                 value,
             )
-            | (_, value @ (Value::Array(_) | Value::Object(_))) => Err(self.unfit(
-                "constant",
-                &format!("{value} is not a value of {}", self.column.type_name),
-            )),
+            | (_, value @ (Value::Array(_) | Value::Object(_))) => {
+                unfit(&format!("{value} is not a value of {type_name}"))
+            }
             (_, Value::String(text)) => Ok(sql::literal(text)),
             (_, value) => Ok(sql::literal(&value.to_string())),
         }
     }
 
     fn text(&self, text: &str) -> Result<String> {
-        match self.column.max_length {
-            Some(length) if text.chars().count() > length as usize => Err(self.unfit(
-                "constant",
-                &format!("{text:?} is too long for {}", self.column.type_name),
-            )),
-            _ => Ok(sql::literal(text)),
+        let length = text.chars().count();
+        if self.length_up_to(length) < length {
+            let cause = format!("{text:?} is too long for {}", self.column.type_name);
+            return Err(self.unfit("constant", &cause));
         }
+        Ok(sql::literal(text))
     }
 
     fn array(&self, elements: &[Value]) -> Result<String> {
@@ -58,10 +55,8 @@ impl Place<'_> {
                 Value::String(text) => texts.push(text.clone()),
                 Value::Number(_) | Value::Bool(_) => texts.push(element.to_string()),
                 _ => {
-                    return Err(self.unfit(
-                        "constant",
-                        &format!("{element} is not an element of {}", self.column.type_name),
-                    ));
+                    let cause = format!("{element} is not an element of {}", self.column.type_name);
+                    return Err(self.unfit("constant", &cause));
                 }
             }
         }

@@ -19,16 +19,10 @@ pub(super) fn as_text(value: &str, kind: Kind, function: impl Fn(&str) -> String
         sql::literal(ESCAPE),
         sql::literal(&format!("\\\\\\1{MARK}"))
     );
-    let at_signs = format!(
-        "replace({marked}, {}, '@')",
-        sql::literal(&format!("\\u0040{MARK}"))
-    );
+    let at_sign = sql::literal(&format!("\\u0040{MARK}"));
+    let text = function(&format!("replace({marked}, {at_sign}, '@')"));
     let name = if kind == Kind::Json { "json" } else { "jsonb" };
-    format!(
-        "replace({}, {}, '')::{name}",
-        function(&at_signs),
-        sql::literal(MARK)
-    )
+    format!("replace({text}, {}, '')::{name}", sql::literal(MARK))
 }
 
 impl Place<'_> {
@@ -36,15 +30,7 @@ impl Place<'_> {
         let name = match self.kind {
             Kind::Json => "json",
             Kind::Jsonb => "jsonb",
-            _ => {
-                return Err(self.unfit(
-                    "json_keep",
-                    &format!(
-                        "it is for JSON, and the column is {}",
-                        self.column.type_name
-                    ),
-                ));
-            }
+            _ => return Err(self.wrong_type("json_keep", "it is for JSON")),
         };
         let readable = match self.kind {
             Kind::Json => format!("({})::json", sql::readable_json(value)),

@@ -121,13 +121,7 @@ impl Place<'_> {
             Kind::Text => Ok(function(&format!("({value})::text"))),
             Kind::TextArray => Ok(each_element(value, function)),
             Kind::Json | Kind::Jsonb => Ok(json::as_text(value, self.kind, function)),
-            _ => Err(self.unfit(
-                name,
-                &format!(
-                    "it is for text, and the column is {}",
-                    self.column.type_name
-                ),
-            )),
+            _ => Err(self.wrong_type(name, "it is for text")),
         }
     }
 
@@ -139,25 +133,14 @@ impl Place<'_> {
             Kind::Text => Ok(digits(value)),
             Kind::TextArray => Ok(each_element(value, digits)),
             Kind::Bytea => Ok(format!("decode({}, 'hex')", digest(&hex(value)))),
-            _ => Err(self.unfit(
-                "hash",
-                &format!(
-                    "a hash is text, and the column is {}",
-                    self.column.type_name
-                ),
-            )),
+            _ => Err(self.wrong_type("hash", "a hash is text")),
         }
     }
 
     fn password(&self, value: &str) -> Result<String> {
         if self.kind != Kind::Text || self.length_up_to(60) < 60 {
-            return Err(self.unfit(
-                "password",
-                &format!(
-                    "a bcrypt hash is text of 60 characters, and the column is {}",
-                    self.column.type_name
-                ),
-            ));
+            let hash = "a bcrypt hash is text of 60 characters";
+            return Err(self.wrong_type("password", hash));
         }
         Ok(format!(
             "CASE WHEN ({value}) IS NOT NULL THEN current_setting('mkx.password_hash') END"
@@ -166,9 +149,8 @@ impl Place<'_> {
 
     /// As many characters as the column takes, at most `most`.
     fn length_up_to(&self, most: usize) -> usize {
-        self.column
-            .max_length
-            .map_or(most, |length| most.min(length as usize))
+        let length = self.column.max_length.map(|length| length as usize);
+        length.map_or(most, |length| most.min(length))
     }
 
     /// True where two rows can not hold the same value.
@@ -185,13 +167,19 @@ impl Place<'_> {
             return Ok(());
         }
         let cause = match self.column.max_length {
-            Some(_) if needed == 16 => format!(
-                "{} is too short to keep the values of a unique column apart",
-                self.column.type_name
-            ),
-            _ => format!("{} is too short for it", self.column.type_name),
+            Some(_) if needed == 16 => "to keep the values of a unique column apart",
+            _ => "for it",
         };
-        Err(self.unfit(name, &cause))
+        let type_name = &self.column.type_name;
+        Err(self.unfit(name, &format!("{type_name} is too short {cause}")))
+    }
+
+    fn wrong_type(&self, transform: &str, needs: &str) -> Failure {
+        let type_name = &self.column.type_name;
+        self.unfit(
+            transform,
+            &format!("{needs}, and the column is {type_name}"),
+        )
     }
 
     fn unfit(&self, transform: &str, cause: &str) -> Failure {

@@ -24,37 +24,16 @@ impl Place<'_> {
             None => value.to_owned(),
         };
         let form = pseudonym.form;
-        let (length, texts) = match self.kind {
-            Kind::Text | Kind::TextArray => (self.column.max_length, true),
-            _ => (None, false),
-        };
+        let unfit = |why: &str| Err(self.unfit("pseudonym", &format!("the form {form} {why}")));
         match (self.kind, form) {
-            (Kind::Text | Kind::TextArray, _) => {}
+            (Kind::Text | Kind::TextArray, _) => self.require_room(form)?,
             (Kind::Uuid, Form::Uuid) => {}
             (Kind::Inet, Form::Ipv4 | Form::Ipv6 | Form::Ip) => {}
             (Kind::Integer, Form::Digits) => {}
-            _ => {
-                return Err(self.unfit(
-                    "pseudonym",
-                    &format!(
-                        "the form {} does not fit {}",
-                        name_of(form),
-                        self.column.type_name
-                    ),
-                ));
-            }
-        }
-        if texts {
-            self.require_room(form, length)?;
+            _ => return unfit(&format!("does not fit {}", self.column.type_name)),
         }
         if self.is_unique() && matches!(form, Form::Ipv4 | Form::Ip | Form::Digits) {
-            return Err(self.unfit(
-                "pseudonym",
-                &format!(
-                    "the form {} can not keep the values of a unique column apart",
-                    name_of(form)
-                ),
-            ));
+            return unfit("can not keep the values of a unique column apart");
         }
         let made = |text: &str| self.made(form, &of(text));
         Ok(match self.kind {
@@ -66,37 +45,30 @@ impl Place<'_> {
     }
 
     /// Room for what surrounds the hash and for enough of the hash.
-    fn require_room(&self, form: Form, max_length: Option<u32>) -> Result<()> {
-        let Some(max_length) = max_length else {
+    fn require_room(&self, form: Form) -> Result<()> {
+        let Some(max_length) = self.column.max_length else {
             return Ok(());
         };
-        let max_length = max_length as usize;
-        let room = match form {
-            Form::Ipv4 => return self.require_length(form, 15, max_length),
-            Form::Ipv6 | Form::Ip => return self.require_length(form, 39, max_length),
-            Form::Uuid => return self.require_length(form, 36, max_length),
-            Form::Digits => return Ok(()),
-            _ => max_length.saturating_sub(self.frame(form)),
+        let (max_length, frame) = (max_length as usize, self.frame(form));
+        let needed = match form {
+            Form::Ipv4 => 15,
+            Form::Ipv6 | Form::Ip => 39,
+            Form::Uuid => 36,
+            Form::Digits => 0,
+            Form::Token => 4,
+            _ => frame + 8,
         };
-        let needed = if matches!(form, Form::Token) { 4 } else { 8 };
-        if room < needed {
-            return self.require_length(form, self.frame(form) + needed, max_length);
+        if max_length < needed {
+            let type_name = &self.column.type_name;
+            let cause = format!(
+                "the form {form} has {needed} characters at least, too long for {type_name}"
+            );
+            return Err(self.unfit("pseudonym", &cause));
         }
-        self.require_digits(&format!("pseudonym {}", name_of(form)), room)
-    }
-
-    fn require_length(&self, form: Form, needed: usize, max_length: usize) -> Result<()> {
-        if needed <= max_length {
-            return Ok(());
+        match form {
+            Form::Ipv4 | Form::Ipv6 | Form::Ip | Form::Uuid | Form::Digits => Ok(()),
+            _ => self.require_digits(&format!("pseudonym {form}"), max_length - frame),
         }
-        Err(self.unfit(
-            "pseudonym",
-            &format!(
-                "the form {} has {needed} characters at least, too long for {}",
-                name_of(form),
-                self.column.type_name
-            ),
-        ))
     }
 
     /// Characters around the hash.
@@ -115,10 +87,8 @@ impl Place<'_> {
             Form::Email => format!("lower({of})"),
             _ => of.to_owned(),
         };
-        let room = |most: usize| match self.column.max_length {
-            Some(length) => most.min((length as usize).saturating_sub(self.frame(form))),
-            None => most,
-        };
+        let frame = self.frame(form);
+        let room = |most: usize| self.length_up_to(most + frame).saturating_sub(frame);
         let fitting = |most: usize| digits(&value, room(most));
         let letters = || {
             format!(
@@ -127,11 +97,10 @@ impl Place<'_> {
             )
         };
         match form {
-            Form::Email => format!(
-                "'user-' || {} || {}",
-                letters(),
-                sql::literal(&format!("@{}", self.context.email_domain))
-            ),
+            Form::Email => {
+                let domain = sql::literal(&format!("@{}", self.context.email_domain));
+                format!("'user-' || {} || {domain}", letters())
+            }
             Form::Handle => format!("'user-' || {}", letters()),
             Form::Name => format!("'name ' || {}", letters()),
             Form::UserAgent => format!("'mkx/1.0 (' || {} || ')'", fitting(16)),
@@ -147,11 +116,10 @@ impl Place<'_> {
                 ipv6(&value),
                 ipv4(&digest(&value))
             ),
-            Form::Digits => format!(
-                "left(repeat(translate({}, 'abcdef', '172839'), 1 + length({of}) / 64), \
-                 length({of}))",
-                digest(&value)
-            ),
+            Form::Digits => {
+                let digits = format!("translate({}, 'abcdef', '172839')", digest(&value));
+                format!("left(repeat({digits}, 1 + length({of}) / 64), length({of}))")
+            }
         }
     }
 
@@ -188,19 +156,4 @@ fn ipv6(value: &str) -> String {
          '2001:db8:\\1:\\2:\\3:\\4:\\5:\\6')",
         digits(value, 24)
     )
-}
-
-fn name_of(form: Form) -> &'static str {
-    match form {
-        Form::Email => "email",
-        Form::Handle => "handle",
-        Form::Name => "name",
-        Form::Ipv4 => "ipv4",
-        Form::Ipv6 => "ipv6",
-        Form::Ip => "ip",
-        Form::Uuid => "uuid",
-        Form::Token => "token",
-        Form::UserAgent => "user_agent",
-        Form::Digits => "digits",
-    }
 }

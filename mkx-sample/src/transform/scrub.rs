@@ -109,36 +109,26 @@ const STEPS: [Step; 6] = [
 pub(super) fn text(value: &str) -> String {
     let searched = STEPS.map(|step| format!("({})", step.when)).join(" OR ");
     let scrubbed = STEPS.iter().fold("mkx_text".to_owned(), |value, step| {
-        replaced(&value, step.when, step.patterns)
+        once_where(&value, step.when, &patterns_replaced(step.patterns))
     });
-    once(
-        value,
-        &format!("CASE WHEN {searched} THEN {scrubbed} ELSE mkx_text END"),
-    )
+    once_where(value, &searched, &scrubbed)
 }
 
-/// SQL that replaces patterns in a text, one after the other, where `when` holds of `mkx_text`.
-pub(super) fn replaced<S: AsRef<str>>(value: &str, when: &str, patterns: &[(S, S)]) -> String {
+/// SQL of `result`, as in [`once`], where `when` holds of `mkx_text`, else of the value.
+fn once_where(value: &str, when: &str, result: &str) -> String {
     once(
         value,
-        &format!(
-            "CASE WHEN {when} THEN {} ELSE mkx_text END",
-            patterns_replaced(patterns)
-        ),
+        &format!("CASE WHEN {when} THEN {result} ELSE mkx_text END"),
     )
 }
 
 /// SQL over `mkx_text` that replaces patterns, one after the other.
 pub(super) fn patterns_replaced<S: AsRef<str>>(patterns: &[(S, S)]) -> String {
-    patterns
-        .iter()
-        .fold("mkx_text".to_owned(), |text, (pattern, with)| {
-            format!(
-                "regexp_replace({text}, {}, {}, 'gi')",
-                sql::literal(pattern.as_ref()),
-                sql::literal(with.as_ref())
-            )
-        })
+    let patterns = patterns.iter();
+    patterns.fold("mkx_text".to_owned(), |text, (pattern, with)| {
+        let (pattern, with) = (sql::literal(pattern.as_ref()), sql::literal(with.as_ref()));
+        format!("regexp_replace({text}, {pattern}, {with}, 'gi')")
+    })
 }
 
 /// SQL of `result`, in which `mkx_text` is the value. OFFSET 0 keeps the planner from computing

@@ -20,10 +20,10 @@ pub(super) fn text(value: &str, hosts: &[(String, String)]) -> String {
             ));
         }
     }
-    let patterns: Vec<_> = hosts
+    let patterns = hosts
         .iter()
-        .map(|(ea, eb)| (pattern(ea), format!("\\1{eb}")))
-        .collect();
+        .map(|(ea, eb)| (pattern(ea), format!("\\1{eb}")));
+    let patterns: Vec<_> = patterns.collect();
     let replaced = patterns_replaced(&patterns);
     once(value, &format!("CASE {cases} ELSE {replaced} END"))
 }
@@ -31,24 +31,16 @@ pub(super) fn text(value: &str, hosts: &[(String, String)]) -> String {
 /// Whether a text names one of the hosts in whatever case. `makapix.club` is looked for and
 /// `www.makapix.club`, which contains it, is not.
 fn named(text: &str, hosts: &[(String, String)]) -> String {
-    let contains_another = |host: &str| {
-        hosts
-            .iter()
-            .any(|(other, _)| other != host && host.contains(other.as_str()))
-    };
-    let found: Vec<_> = hosts
-        .iter()
-        .filter(|(host, _)| !contains_another(host))
-        .map(|(host, _)| {
-            let host = sql::literal(&host.to_lowercase());
-            format!("strpos(lower({text} COLLATE \"C\"), {host}) > 0")
-        })
-        .collect();
-    if found.is_empty() {
-        "FALSE".into()
-    } else {
-        found.join(" OR ")
-    }
+    let mut names = hosts.iter().map(|(host, _)| host).collect::<Vec<_>>();
+    let all = names.clone();
+    names.retain(|host| {
+        !all.iter()
+            .any(|other| other != host && host.contains(other.as_str()))
+    });
+    sql::any(names.iter().map(|host| {
+        let host = sql::literal(&host.to_lowercase());
+        format!("strpos(lower({text} COLLATE \"C\"), {host}) > 0")
+    }))
 }
 
 /// A URL up to its host, where the host is `host` and not merely contains it. A slash may be

@@ -72,10 +72,8 @@ impl Init {
         let path = self.path(common);
         let is_stdout = path == Path::new("-");
         if !is_stdout && !self.force && path.exists() {
-            return Err(Failure::refused(format!(
-                "cannot write {}: it exists",
-                path.display()
-            ))
+            let path = path.display();
+            return Err(Failure::refused(format!("cannot write {path}: it exists"))
             .hint("give another name with --output, or --force to overwrite it (it is kept as a .bak)"));
         }
         let text = self.text(common)?;
@@ -91,15 +89,12 @@ impl Init {
                 policy.guesses.len()
             ));
         }
+        let tables = policy.tables.values();
         output::stdout().document(&Written {
             policy: path,
             backup,
-            tables: policy.tables.len(),
-            columns: policy
-                .tables
-                .values()
-                .map(|table| table.columns.len())
-                .sum(),
+            tables: tables.len(),
+            columns: tables.map(|table| table.columns.len()).sum(),
             guesses: policy.guesses.len(),
         })?;
         Ok(Answer::Yes)
@@ -132,10 +127,7 @@ impl Init {
 fn write(path: &Path, text: &str) -> Result<Option<PathBuf>> {
     let cannot =
         |error: std::io::Error| Failure::peer(format!("cannot write {}: {error}", path.display()));
-    let backup = match path.exists() {
-        true => Some(backup_name(path)),
-        false => None,
-    };
+    let backup = path.exists().then(|| backup_name(path));
     if let Some(backup) = &backup {
         fs::copy(path, backup).map_err(cannot)?;
     }
@@ -145,16 +137,13 @@ fn write(path: &Path, text: &str) -> Result<Option<PathBuf>> {
 
 /// The first of `FILE.bak`, `FILE.bak2`, … that is not there yet.
 fn backup_name(path: &Path) -> PathBuf {
-    let first = with_suffix(path, ".bak");
-    let others = (2..).map(|number| with_suffix(path, &format!(".bak{number}")));
-    std::iter::once(first)
-        .chain(others)
-        .find(|backup| !backup.exists())
-        .expect("there are more numbers than files")
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
+    let suffixes = (2..).map(|number| format!(".bak{number}"));
+    let suffixes = std::iter::once(".bak".to_owned()).chain(suffixes);
+    let names = suffixes.map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    });
+    let mut free = names.filter(|backup| !backup.exists());
+    free.next().expect("there are more numbers than files")
 }

@@ -53,15 +53,13 @@ impl Check<'_> {
 
     fn fit(&mut self, pointer: &[&str], table: &Table, columns: &IndexMap<String, Transform>) {
         for (name, transform) in columns {
-            let mut pointer = pointer.to_vec();
-            pointer.push(name);
+            let pointer = [pointer, &[name.as_str()]].concat();
             let Some(column) = table.column(name) else {
                 self.unknown_column(&pointer, name);
                 continue;
             };
-            if let Err(failure) =
-                transform::expression(transform, table, column, "ea", &self.context)
-            {
+            let fits = transform::expression(transform, table, column, "ea", &self.context);
+            if let Err(failure) = fits {
                 self.find(Rule::UnfitTransform, &pointer, &failure.message);
             }
         }

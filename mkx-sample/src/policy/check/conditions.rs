@@ -1,5 +1,6 @@
 //! The SQL in a policy, given to the server to understand; nothing of it is run.
 
+use indexmap::IndexMap;
 use mkx_contract::{Failure, Result};
 use postgres::Client;
 
@@ -17,10 +18,7 @@ pub(super) fn problems(
 ) -> Result<Vec<Problem>> {
     let mut asker = Asker {
         client,
-        context: Context {
-            urls: Vec::new(),
-            email_domain: policy.email_domain.clone(),
-        },
+        context: Context::new(None, &policy.email_domain),
         problems: Vec::new(),
     };
     for (name, table_policy) in &policy.tables {
@@ -28,9 +26,8 @@ pub(super) fn problems(
             asker.table(name, table, table_policy)?;
         }
     }
-    if let (Some(table), Some(eligible)) =
-        (catalog.table(&policy.root.table), &policy.root.eligible)
-    {
+    let root = &policy.root;
+    if let (Some(table), Some(eligible)) = (catalog.table(&root.table), &root.eligible) {
         asker.condition(table, &["root", "eligible"], eligible)?;
     }
     for (index, rule) in policy.files.iter().enumerate() {
@@ -76,18 +73,18 @@ impl Asker<'_> {
     }
 
     fn condition(&mut self, table: &Table, pointer: &[&str], condition: &str) -> Result<()> {
-        let sql = format!(
-            "SELECT 1 FROM {} AS ea WHERE (\n{condition}\n)",
-            table.sql_from()
-        );
-        self.ask(&sql, pointer)
+        let from = table.sql_from();
+        self.ask(
+            &format!("SELECT 1 FROM {from} AS ea WHERE (\n{condition}\n)"),
+            pointer,
+        )
     }
 
     fn transforms(
         &mut self,
         table: &Table,
         pointer: &[&str],
-        columns: &indexmap::IndexMap<String, Transform>,
+        columns: &IndexMap<String, Transform>,
     ) -> Result<()> {
         for (name, transform) in columns.iter().filter(|(_, transform)| has_sql(transform)) {
             let Some(column) = table.column(name) else {
@@ -96,12 +93,8 @@ impl Asker<'_> {
             let Ok(value) = expression(transform, table, column, "ea", &self.context) else {
                 continue;
             };
-            let mut pointer = pointer.to_vec();
-            pointer.push(name);
-            self.ask(
-                &format!("SELECT {value} FROM {} AS ea", table.sql_from()),
-                &pointer,
-            )?;
+            let sql = format!("SELECT {value} FROM {} AS ea", table.sql_from());
+            self.ask(&sql, &[pointer, &[name.as_str()]].concat())?;
         }
         Ok(())
     }
@@ -122,8 +115,8 @@ impl Asker<'_> {
             Ok(_) => Ok(()),
             Err(error) if error.as_db_error().is_some() => {
                 let message = format!("the server does not take it: {}", cause(&error));
-                self.problems
-                    .push(Problem::new(Rule::Sql, pointer, &message));
+                let problem = Problem::new(Rule::Sql, pointer, &message);
+                self.problems.push(problem);
                 Ok(())
             }
             Err(error) => Err(peer(error)),

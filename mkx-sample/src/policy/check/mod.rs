@@ -24,10 +24,7 @@ pub fn against(catalog: &Catalog, policy: &Policy) -> Vec<Problem> {
     let mut check = Check {
         catalog,
         policy,
-        context: Context {
-            urls: Vec::new(),
-            email_domain: policy.email_domain.clone(),
-        },
+        context: Context::new(None, &policy.email_domain),
         problems: Vec::new(),
     };
     check.tables();
@@ -160,13 +157,12 @@ impl Check<'_> {
 
     fn guesses(&mut self) {
         for (index, guess) in self.policy.guesses.iter().enumerate() {
-            let known = self.policy.tables.contains_key(guess)
-                || guess.rsplit_once('.').is_some_and(|(table, column)| {
-                    self.policy
-                        .tables
-                        .get(table)
-                        .is_some_and(|table| table.columns.contains_key(column))
-                });
+            let tables = &self.policy.tables;
+            let is_column = |(table, column): (&str, &str)| {
+                let table = tables.get(table);
+                table.is_some_and(|table| table.columns.contains_key(column))
+            };
+            let known = tables.contains_key(guess) || guess.rsplit_once('.').is_some_and(is_column);
             let index = index.to_string();
             let pointer = ["guesses", &index];
             let (rule, what) = match known {

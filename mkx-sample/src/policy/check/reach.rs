@@ -22,17 +22,12 @@ impl Check<'_> {
 
     /// Tables of which rows may come.
     fn reached(&self) -> BTreeSet<String> {
-        let mut reached: BTreeSet<String> = self
-            .policy
-            .tables
-            .iter()
-            .filter(|(name, policy)| {
-                **name == self.policy.root.table
-                    || policy.rows == Rows::All
-                    || !policy.pins.is_empty()
-            })
-            .map(|(name, _)| name.clone())
-            .collect();
+        let root = &self.policy.root.table;
+        let tables = self.policy.tables.iter();
+        let first = tables.filter(|(name, policy)| {
+            *name == root || policy.rows == Rows::All || !policy.pins.is_empty()
+        });
+        let mut reached: BTreeSet<String> = first.map(|(name, _)| name.clone()).collect();
         loop {
             let before = reached.len();
             for table in self.catalog.tables.values() {

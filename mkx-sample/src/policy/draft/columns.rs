@@ -10,134 +10,42 @@ use crate::transform::{Context, expression};
 
 /// Words in names of columns, and what they say; the first that occurs decides. A word matches
 /// whole parts of a name (`ip` is in `user_ip`, not in `description`).
-const WORDS: [(&[&str], Meaning); 13] = [
-    (&["password", "passwd", "pwd"], Meaning::Password),
+const WORDS: [(&str, Meaning); 13] = [
+    ("password passwd pwd", Meaning::Password),
     (
-        &[
-            "token",
-            "secret",
-            "otp",
-            "pin",
-            "key_pem",
-            "private_key",
-            "api_key",
-            "credential",
-            "credentials",
-            "cert",
-            "certificate",
-            "pem",
-            "serial",
-            "session",
-            "nonce",
-            "salt",
-        ],
+        "token secret otp pin key_pem private_key api_key credential credentials cert certificate \
+         pem serial session nonce salt",
         Meaning::Secret,
     ),
-    (&["email", "mail", "e_mail"], Meaning::Email),
+    ("email mail e_mail", Meaning::Email),
+    ("ip ip_address remote_addr inet", Meaning::Address),
+    ("user_agent useragent ua", Meaning::UserAgent),
+    ("hash digest fingerprint checksum", Meaning::Hash),
     (
-        &["ip", "ip_address", "remote_addr", "inet"],
-        Meaning::Address,
-    ),
-    (&["user_agent", "useragent", "ua"], Meaning::UserAgent),
-    (
-        &["hash", "digest", "fingerprint", "checksum"],
-        Meaning::Hash,
-    ),
-    (
-        &[
-            "phone",
-            "mobile",
-            "tel",
-            "fax",
-            "country",
-            "city",
-            "zip",
-            "postal",
-            "postcode",
-            "street",
-            "region",
-            "lat",
-            "lng",
-            "lon",
-            "latitude",
-            "longitude",
-            "geo",
-            "location",
-            "timezone",
-            "tz",
-            "birth",
-            "birthday",
-            "birthdate",
-            "dob",
-            "gender",
-            "ssn",
-            "iban",
-            "tax",
-            "local_datetime",
-            "last_seen",
-            "last_login",
-            "last_active",
-            "banned",
-            "address",
-        ],
+        "phone mobile tel fax country city zip postal postcode street region lat lng lon latitude \
+         longitude geo location timezone tz birth birthday birthdate dob gender ssn iban tax \
+         local_datetime last_seen last_login last_active banned address",
         Meaning::Personal,
     ),
     (
-        &[
-            "first_name",
-            "last_name",
-            "full_name",
-            "real_name",
-            "surname",
-            "firstname",
-            "lastname",
-        ],
+        "first_name last_name full_name real_name surname firstname lastname",
         Meaning::Name,
     ),
     (
-        &[
-            "handle",
-            "username",
-            "nickname",
-            "login",
-            "nick",
-            "screen_name",
-            "display_name",
-        ],
+        "handle username nickname login nick screen_name display_name",
         Meaning::Handle,
     ),
     (
-        &[
-            "note", "notes", "message", "reason", "error", "private", "original", "preview",
-        ],
+        "note notes message reason error private original preview",
         Meaning::Private,
     ),
+    ("url uri href link website avatar", Meaning::Text),
     (
-        &["url", "uri", "href", "link", "website", "avatar"],
-        Meaning::Text,
-    ),
-    (
-        &[
-            "type",
-            "kind",
-            "status",
-            "state",
-            "role",
-            "format",
-            "locale",
-            "language",
-            "lang",
-            "currency",
-            "version",
-            "version_num",
-            "category",
-            "level",
-            "mode",
-            "slug",
-        ],
+        "type kind status state role format locale language lang currency version version_num \
+         category level mode slug",
         Meaning::Word,
     ),
-    (&["key", "code"], Meaning::Secret),
+    ("key code", Meaning::Secret),
 ];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -169,11 +77,9 @@ pub fn transform(table: &Table, column: &Column) -> Transform {
 
 /// True for columns of the primary key and of foreign keys: they are what rows hang together by.
 pub(super) fn is_key(table: &Table, column: &str) -> bool {
-    table.primary_key.iter().any(|name| name == column)
-        || table
-            .foreign_keys
-            .iter()
-            .any(|key| key.columns.iter().any(|name| name == column))
+    let foreign_keys = table.foreign_keys.iter().map(|key| &key.columns);
+    let mut keys = foreign_keys.chain([&table.primary_key]);
+    keys.any(|columns| columns.iter().any(|name| name == column))
 }
 
 /// True where the name alone says that the column is about a person.
@@ -194,20 +100,11 @@ pub(super) fn is_personal(name: &str) -> bool {
 
 /// The column by which people name a row of the root table.
 pub(super) fn name_column(table: &Table) -> String {
-    let handle = table
-        .columns
-        .iter()
-        .find(|column| meaning(&column.name) == Some(Meaning::Handle))
-        .or_else(|| {
-            table
-                .columns
-                .iter()
-                .find(|column| column.name.ends_with("name"))
-        });
-    match handle {
-        Some(column) => column.name.clone(),
-        None => table.primary_key.first().cloned().unwrap_or_default(),
-    }
+    let names = || table.columns.iter().map(|column| &column.name);
+    let handle = names().find(|name| meaning(name) == Some(Meaning::Handle));
+    let name = handle.or_else(|| names().find(|name| name.ends_with("name")));
+    let name = name.or_else(|| table.primary_key.first());
+    name.cloned().unwrap_or_default()
 }
 
 /// What a stub's columns are where they would otherwise say something.
@@ -288,10 +185,8 @@ fn candidates(column: &Column) -> Vec<Transform> {
         Some(Meaning::Word) if is_text(column) => vec![Transform::Keep],
         _ if is_json(column) => vec![Transform::JsonKeep(Vec::new())],
         _ if is_text(column) => {
-            return vec![Transform::Chain(vec![
-                Transform::Scrub,
-                Transform::RewriteUrl,
-            ])];
+            let steps = vec![Transform::Scrub, Transform::RewriteUrl];
+            return vec![Transform::Chain(steps)];
         }
         _ if column.base_type == "bytea" || column.base_type == "inet" => Vec::new(),
         _ => vec![Transform::Keep],
@@ -302,10 +197,10 @@ fn candidates(column: &Column) -> Vec<Transform> {
 
 fn meaning(name: &str) -> Option<Meaning> {
     let name = format!("_{}_", name.to_lowercase());
-    WORDS
-        .iter()
-        .find(|(words, _)| words.iter().any(|word| name.contains(&format!("_{word}_"))))
-        .map(|(_, meaning)| *meaning)
+    let is_part = |word: &str| name.contains(&format!("_{word}_"));
+    let mut words = WORDS.iter();
+    let (_, meaning) = words.find(|(words, _)| words.split(' ').any(is_part))?;
+    Some(*meaning)
 }
 
 fn pseudonym(form: Form) -> Transform {
@@ -313,9 +208,6 @@ fn pseudonym(form: Form) -> Transform {
 }
 
 fn fits(table: &Table, column: &Column, transform: &Transform) -> bool {
-    let context = Context {
-        urls: Vec::new(),
-        email_domain: EMAIL_DOMAIN.into(),
-    };
+    let context = Context::new(None, EMAIL_DOMAIN);
     expression(transform, table, column, "ea", &context).is_ok()
 }

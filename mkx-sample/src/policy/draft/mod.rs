@@ -91,22 +91,14 @@ fn block(plan: &Plan, table: &Table) -> (TablePolicy, Vec<String>) {
             }
         }
     }
-    let stub = plan
-        .needs_stub(table)
-        .then(|| columns::stub(table, &columns));
+    let needs_stub = plan.needs_stub(table);
+    let stub = needs_stub.then(|| columns::stub(table, &columns));
     let block = TablePolicy {
         rows,
-        why: None,
-        condition: None,
         edges,
-        references: Vec::new(),
-        pins: Vec::new(),
-        cap: None,
-        max_share: None,
-        coverage: None,
         columns,
-        variants: Vec::new(),
         stub,
+        ..TablePolicy::default()
     };
     (block, guesses)
 }

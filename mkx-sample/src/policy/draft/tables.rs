@@ -39,18 +39,12 @@ const SMALL: f64 = 10_000.0;
 
 /// The table that looks like the users'.
 pub(super) fn root(catalog: &Catalog) -> Option<&Table> {
-    let named = |name: &&str| {
-        catalog
-            .tables
-            .values()
-            .find(|table| table.name.name == **name)
-    };
+    let tables = || catalog.tables.values();
+    let named = |name: &&str| tables().find(|table| table.name.name == **name);
     PEOPLE.iter().find_map(named).or_else(|| {
         let mut referred: BTreeMap<&TableName, usize> = BTreeMap::new();
-        for table in catalog.tables.values() {
-            for key in &table.foreign_keys {
-                *referred.entry(&key.parent).or_default() += 1;
-            }
+        for key in tables().flat_map(|table| &table.foreign_keys) {
+            *referred.entry(&key.parent).or_default() += 1;
         }
         let (name, _) = referred.into_iter().max_by_key(|(_, count)| *count)?;
         catalog.tables.get(name)
@@ -59,11 +53,8 @@ pub(super) fn root(catalog: &Catalog) -> Option<&Table> {
 
 /// True where every column of the key can be null.
 pub(super) fn is_nullable(table: &Table, key: &ForeignKey) -> bool {
-    key.columns.iter().all(|column| {
-        table
-            .column(column)
-            .is_some_and(|column| column.is_nullable)
-    })
+    let mut columns = key.columns.iter().map(|name| table.column(name));
+    columns.all(|column| column.is_some_and(|column| column.is_nullable))
 }
 
 /// What a draft does with each table.
@@ -97,33 +88,24 @@ impl<'a> Plan<'a> {
     }
 
     fn follow_ownership(&mut self) {
-        loop {
-            let found = self
-                .catalog
-                .tables
-                .values()
-                .find(|table| {
-                    !self.rows.contains_key(&table.name)
-                        && !is_door(table)
-                        && self.owner(table).is_some()
-                })
-                .map(|table| table.name.clone());
-            let Some(name) = found else { return };
-            self.rows.insert(name.clone(), Rows::Sampled);
-            self.order.push(name);
+        let is_new = |plan: &Self, table: &Table| {
+            let is_known = plan.rows.contains_key(&table.name);
+            !is_known && !is_door(table) && plan.owner(table).is_some()
+        };
+        let tables = self.catalog.tables.values();
+        while let Some(table) = tables.clone().find(|table| is_new(self, table)) {
+            self.rows.insert(table.name.clone(), Rows::Sampled);
+            self.order.push(table.name.clone());
         }
     }
 
     /// A table that belongs to nobody: a list for the whole environment, or traces of the site.
     fn unowned(&self, table: &Table) -> Rows {
-        let personal = table
-            .columns
-            .iter()
-            .any(|column| columns::is_personal(&column.name));
-        if personal || table.estimated_rows > SMALL {
-            Rows::None
-        } else {
-            Rows::All
+        let mut columns = table.columns.iter();
+        let is_personal = columns.any(|column| columns::is_personal(&column.name));
+        match is_personal || table.estimated_rows > SMALL {
+            true => Rows::None,
+            false => Rows::All,
         }
     }
 
@@ -149,10 +131,8 @@ impl<'a> Plan<'a> {
         let parent = self.rows.get(&key.parent).copied().unwrap_or(Rows::None);
         let nullable = is_nullable(table, key);
         let is_root = key.parent == self.root.name;
-        let is_owner = table.name != self.root.name
-            && self
-                .owner(table)
-                .is_some_and(|owner| owner.name == key.name);
+        let owner = self.owner(table).filter(|_| table.name != self.root.name);
+        let is_owner = owner.is_some_and(|owner| owner.name == key.name);
         match (self.rows(table), parent) {
             (_, Rows::All) => None,
             (Rows::Sampled, Rows::Sampled) if is_owner => Some(Edge::Own),
@@ -183,16 +163,10 @@ impl<'a> Plan<'a> {
 
     /// The root, then what it owns, then the rest by name.
     pub fn order(&self) -> Vec<&'a Table> {
-        let rest = self
-            .catalog
-            .tables
-            .keys()
-            .filter(|name| !self.order.contains(name));
-        self.order
-            .iter()
-            .chain(rest)
-            .filter_map(|name| self.catalog.tables.get(name))
-            .collect()
+        let tables = &self.catalog.tables;
+        let rest = tables.keys().filter(|name| !self.order.contains(name));
+        let names = self.order.iter().chain(rest);
+        names.filter_map(|name| tables.get(name)).collect()
     }
 
     pub fn needs_stub(&self, parent: &Table) -> bool {
