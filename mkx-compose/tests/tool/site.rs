@@ -317,13 +317,26 @@ fn a_document_of_version_1_means_what_it_meant() {
         };
         leave_out(
             "web",
-            &["api_prefix", "api_upstreams", "web_upstreams", "access_log"],
+            &[
+                "api_prefix",
+                "api_upstreams",
+                "web_upstreams",
+                "access_log",
+                "service",
+            ],
         );
         leave_out(
             "vault",
-            &["restricted", "legacy_paths", "files", "access_log"],
+            &[
+                "restricted",
+                "legacy_paths",
+                "files",
+                "access_log",
+                "service",
+            ],
         );
-        leave_out("mqtt", &["config_directory", "service", "topics"]);
+        let fields = ["config_directory", "acl_file", "service", "topics"];
+        leave_out("mqtt", &fields);
         site["environments"][name]["vault"]["legacy_paths"] = true.into();
     }
     // The names of development's logs were others.

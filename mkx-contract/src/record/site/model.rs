@@ -319,6 +319,9 @@ pub struct Vault {
     pub path: PathBuf,
     /// The host name that serves it.
     pub domain: String,
+    /// The compose service whose labels carry that host, where the edge is made of labels.
+    #[serde(default = "vault_service")]
+    pub service: String,
     /// The directory as Caddy sees it; absent: `path`.
     #[serde(default)]
     pub edge_path: Option<PathBuf>,
@@ -338,6 +341,10 @@ pub struct Vault {
     /// What must stay free when files are copied here; absent: 500 MiB.
     #[serde(default)]
     pub min_free_bytes: Option<u64>,
+}
+
+fn vault_service() -> String {
+    "vault".into()
 }
 
 /// Both ways between a former layout and the present one.
@@ -395,6 +402,8 @@ pub struct Web {
     pub headers: Option<BTreeMap<String, String>>,
     /// The name of the access log; absent: none is kept.
     pub access_log: Option<PathBuf>,
+    /// The compose service whose labels carry the site, where the edge is made of labels.
+    pub service: String,
 }
 
 impl Default for Web {
@@ -407,6 +416,7 @@ impl Default for Web {
             redirect_from: Vec::new(),
             headers: None,
             access_log: None,
+            service: "web".into(),
         }
     }
 }

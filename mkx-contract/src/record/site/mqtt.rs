@@ -32,6 +32,9 @@ pub struct Mqtt {
     pub certificate_directory: PathBuf,
     /// Configuration, ACL and password files, relative to the environment's directory.
     pub config_directory: PathBuf,
+    /// The ACL's name there.
+    #[serde(default = "acls")]
+    pub acl_file: String,
     /// The certificate directory as the broker sees it; absent: the same path.
     #[serde(default)]
     pub broker_certificates: Option<PathBuf>,
@@ -69,6 +72,10 @@ pub struct Listen {
     /// `0.0.0.0`.
     #[serde(default = "loopback")]
     pub plain_address: String,
+}
+
+fn acls() -> String {
+    "acls".into()
 }
 
 fn loopback() -> String {
