@@ -5,6 +5,7 @@ mod cli;
 #[cfg(test)]
 mod contract_document;
 mod edge;
+mod json;
 mod labels;
 mod matrix;
 mod route;

@@ -1,6 +1,8 @@
 //! The matrix, asked of a configuration instead of a server; and labels whose values the proxy
 //! drops or misreads.
 
+use std::collections::BTreeSet;
+
 use mkx_contract::record::finding::{Evidence, Finding, Findings, Rule as _};
 use mkx_contract::record::site::Access;
 use mkx_contract::{EnvironmentName, Record, Result, Site};
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Matrix, Seen, Wrong, findings, judge, patterns};
 use crate::edge::users::{Users, is_bcrypt};
-use crate::labels::proxy::{Container, words};
+use crate::labels::proxy::{Container, ordered, words};
 use crate::route::{Answer, Configuration};
 use crate::rule::Rule;
 
@@ -99,13 +101,12 @@ impl Check {
             return Ok(());
         };
         self.applied.push(Rule::Accounts);
-        let mut found = patterns::accounts_of_host(configuration.json(), &environment.domain);
-        let mut wanted: Vec<(String, String)> = Users::read(users_file)?
+        let found = patterns::accounts_of_host(configuration.json(), &environment.domain);
+        let users = Users::read(users_file)?;
+        let wanted = users
             .iter()
-            .map(|user| (user.name.clone(), user.hash.clone()))
-            .collect();
-        found.sort();
-        wanted.sort();
+            .map(|user| (user.name.clone(), user.hash.clone()));
+        let wanted = wanted.collect();
         if found != wanted {
             let message = format!(
                 "{} may log in with the passwords of the configuration, {} with those of {}",
@@ -154,7 +155,7 @@ fn seen(answer: Answer) -> Seen {
     }
 }
 
-fn names(accounts: &[(String, String)]) -> String {
+fn names(accounts: &BTreeSet<(String, String)>) -> String {
     let names: Vec<&str> = accounts.iter().map(|(name, _)| name.as_str()).collect();
     match names.as_slice() {
         [] => "nobody".to_owned(),
@@ -167,8 +168,8 @@ const OF_A_SITE: &str = "reverse_proxy handle handle_path header route file_serv
                          basicauth basic_auth root encode rewrite";
 
 fn misread(container: &Container, label: &str, value: &str) -> Option<(Rule, String)> {
-    let way: Vec<&str> = label.split('.').map(plain).collect();
-    let parent = way.len().checked_sub(2).map_or("", |index| way[index]);
+    let way: Vec<&str> = label.split('.').map(|name| ordered(name).1).collect();
+    let parent = way.iter().rev().nth(1).copied().unwrap_or_default();
     let words = match words(value) {
         Ok(words) => words,
         Err(cause) => return Some((Rule::LabelUnclosed, cause)),
@@ -189,17 +190,4 @@ fn misread(container: &Container, label: &str, value: &str) -> Option<(Rule, Str
         return Some((Rule::LabelWithoutSite, message));
     }
     None
-}
-
-/// `2_header_1` as `header`.
-fn plain(name: &str) -> &str {
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let name = match name.split_once('_') {
-        Some((order, rest)) if number(order) => rest,
-        _ => name,
-    };
-    match name.rsplit_once('_') {
-        Some((rest, suffix)) if number(suffix) => rest,
-        _ => name,
-    }
 }

@@ -6,16 +6,14 @@ use mkx_contract::Result;
 use serde_json::Value;
 
 use super::uri::{Uri, cleaned};
-use super::{Exchange, Flow, Handler, Outcome, array, glob, only, texts, unknown};
+use super::{Exchange, Flow, Handler, glob, only, unknown};
 use crate::edge::Version;
+use crate::json::texts;
 
 /// The `file` matcher: the first of its files that exists.
 pub fn exists(exchange: &mut Exchange, matcher: &Value) -> Result<bool> {
-    only(
-        matcher,
-        "the file matcher",
-        &["root", "try_files", "try_policy"],
-    )?;
+    let known = ["root", "try_files", "try_policy"];
+    only(matcher, "the file matcher", &known)?;
     match matcher["try_policy"].as_str() {
         None | Some("" | "first_exist") => {}
         Some(other) => return Err(unknown(format!("the try_policy {other:?}"))),
@@ -66,10 +64,9 @@ pub fn serve(exchange: &mut Exchange, handler: &Value) -> Result<Flow> {
         ],
     )?;
     let root = root(exchange, &handler["root"])?;
-    let mut file = joined(&root, &exchange.uri.path)
-        .trim_end_matches('/')
-        .to_owned();
-    let hidden = hidden(exchange, handler)?;
+    let file = joined(&root, &exchange.uri.path);
+    let mut file = file.trim_end_matches('/').to_owned();
+    let hidden = exchange.all_replaced(&handler["hide"])?;
     let is_older = exchange.configuration.version < Version::V2_8;
     let not_found = match handler["pass_thru"].as_bool() {
         Some(true) => Flow::Next,
@@ -91,17 +88,14 @@ pub fn serve(exchange: &mut Exchange, handler: &Value) -> Result<Flow> {
     };
     let mut is_index = false;
     if is_directory {
-        let mut names: Vec<&str> = texts(&handler["index_names"]).collect();
-        if handler["index_names"].is_null() {
-            names = vec!["index.html", "index.txt"];
-        }
-        let index = names
-            .iter()
-            .map(|name| joined(&file, name))
-            .find(|path| !is_hidden(path, &hidden) && Path::new(path).exists());
+        let names: Vec<&str> = match &handler["index_names"] {
+            Value::Null => vec!["index.html", "index.txt"],
+            names => texts(names).collect(),
+        };
+        let mut paths = names.iter().map(|name| joined(&file, name));
+        let index = paths.find(|path| !is_hidden(path, &hidden) && Path::new(path).exists());
         if let Some(path) = index {
-            is_directory = Path::new(&path).is_dir();
-            is_index = true;
+            (is_directory, is_index) = (Path::new(&path).is_dir(), true);
             file = path;
         }
     }
@@ -109,12 +103,12 @@ pub fn serve(exchange: &mut Exchange, handler: &Value) -> Result<Flow> {
         return Ok(not_found);
     }
     if let Some(to) = canonical(exchange, handler, is_index) {
-        exchange.response.set("Location", &to);
-        return Ok(Flow::Done(Outcome::of(Handler::FileServer, Some(308))));
+        exchange.set_header("Location", vec![to]);
+        return Ok(exchange.done(Handler::FileServer, Some(308)));
     }
     let reads = matches!(exchange.method.as_str(), "GET" | "HEAD");
     if !reads && !is_older && exchange.error_status.is_none() {
-        exchange.response.set("Allow", "GET, HEAD");
+        exchange.set_header("Allow", vec!["GET, HEAD".into()]);
         return Ok(Flow::Error(405));
     }
     let conditions = [
@@ -124,16 +118,13 @@ pub fn serve(exchange: &mut Exchange, handler: &Value) -> Result<Flow> {
         "if-match",
         "if-range",
     ];
-    if conditions
-        .iter()
-        .any(|name| exchange.request.header(name).is_some())
-    {
+    let is_given = |name: &&str| exchange.request.header(name).is_some();
+    if conditions.iter().any(is_given) {
         return Err(unknown("a conditional request for a file"));
     }
     let status = exchange.error_status.unwrap_or(200);
-    let mut outcome = Outcome::of(Handler::FileServer, Some(status));
-    outcome.file = Some(file);
-    Ok(Flow::Done(outcome))
+    exchange.answer.file = Some(file);
+    Ok(exchange.done(Handler::FileServer, Some(status)))
 }
 
 /// Where a folder's index lacks the slash at the end, or a file has one too many.
@@ -142,13 +133,6 @@ fn canonical(exchange: &Exchange, handler: &Value, is_index: bool) -> Option<Str
         return None;
     }
     let original = Uri::parse(&exchange.request.path)?;
-    let base = |path: &str| {
-        path.trim_end_matches('/')
-            .rsplit('/')
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
     if base(&original.path) != base(&exchange.uri.path) {
         return None;
     }
@@ -163,6 +147,10 @@ fn canonical(exchange: &Exchange, handler: &Value, is_index: bool) -> Option<Str
     }
     let to = to.request_uri();
     Some(format!("/{}", to.trim_start_matches('/')))
+}
+
+fn base(path: &str) -> Option<&str> {
+    path.trim_end_matches('/').rsplit('/').next()
 }
 
 fn root(exchange: &Exchange, given: &Value) -> Result<String> {
@@ -180,19 +168,8 @@ fn root(exchange: &Exchange, given: &Value) -> Result<String> {
 
 /// The path below the root, never above it; a slash at the end stays.
 fn joined(root: &str, path: &str) -> String {
-    format!(
-        "{}{}",
-        root.trim_end_matches('/'),
-        cleaned(&format!("/{path}"))
-    )
-}
-
-fn hidden(exchange: &Exchange, handler: &Value) -> Result<Vec<String>> {
-    array(&handler["hide"])
-        .iter()
-        .filter_map(Value::as_str)
-        .map(|pattern| exchange.replaced(pattern))
-        .collect()
+    let below = cleaned(&format!("/{path}"));
+    format!("{}{below}", root.trim_end_matches('/'))
 }
 
 fn is_hidden(file: &str, patterns: &[String]) -> bool {

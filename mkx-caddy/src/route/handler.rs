@@ -5,34 +5,24 @@ use base64::engine::general_purpose::STANDARD;
 use mkx_contract::Result;
 use serde_json::Value;
 
-use super::{
-    Credentials, Exchange, Flow, Handler, Outcome, array, files, only, rewrite, texts, unknown,
-};
+use super::{Credentials, Exchange, Flow, Handler, files, only, rewrite, unknown};
+use crate::json::{array, members, text};
 
 /// Hands the exchange to one handler.
 pub fn handle<'a>(exchange: &mut Exchange<'a>, definition: &'a Value) -> Result<Flow> {
-    let kind = definition["handler"].as_str().unwrap_or_default();
-    match kind {
+    match text(&definition["handler"]) {
         "subroute" => subroute(exchange, definition),
         "headers" => headers(exchange, definition),
         "vars" => {
-            for (name, value) in definition.as_object().into_iter().flatten() {
-                if name != "handler" {
-                    let value = match value {
-                        Value::String(text) => exchange.replaced(text)?,
-                        other => other.to_string(),
-                    };
-                    exchange.vars.insert(name.clone(), value);
-                }
+            for (name, value) in members(definition).filter(|(name, _)| *name != "handler") {
+                let value = written(exchange, value)?;
+                exchange.vars.insert(name.clone(), value);
             }
             Ok(Flow::Next)
         }
         "map" => {
-            only(
-                definition,
-                "map",
-                &["handler", "source", "destinations", "mappings", "defaults"],
-            )?;
+            let known = ["handler", "source", "destinations", "mappings", "defaults"];
+            only(definition, "map", &known)?;
             exchange.maps.push(definition);
             Ok(Flow::Next)
         }
@@ -42,7 +32,7 @@ pub fn handle<'a>(exchange: &mut Exchange<'a>, definition: &'a Value) -> Result<
         }
         "authentication" => authentication(exchange, definition),
         "request_body" => {
-            exchange.body_limit = definition["max_size"].as_u64();
+            exchange.answer.body_limit_bytes = definition["max_size"].as_u64();
             Ok(Flow::Next)
         }
         // What these do to an answer's body and the log is not asked for.
@@ -50,26 +40,21 @@ pub fn handle<'a>(exchange: &mut Exchange<'a>, definition: &'a Value) -> Result<
         "reverse_proxy" => reverse_proxy(exchange, definition),
         "file_server" => files::serve(exchange, definition),
         "static_response" => static_response(exchange, definition),
-        "error" => {
-            let status = status(exchange, &definition["status_code"], 500)?;
-            Ok(Flow::Error(status))
-        }
+        "error" => Ok(Flow::Error(status(
+            exchange,
+            &definition["status_code"],
+            500,
+        )?)),
         other => Err(unknown(format!("the handler {other:?}"))),
     }
 }
 
 fn subroute<'a>(exchange: &mut Exchange<'a>, definition: &'a Value) -> Result<Flow> {
     only(definition, "subroute", &["handler", "routes", "errors"])?;
-    let waiting = exchange.response.waiting();
-    let flow = exchange.run(&definition["routes"])?;
-    match flow {
+    let waiting = exchange.deferred.len();
+    match exchange.run(&definition["routes"])? {
         Flow::Error(status) if !definition["errors"].is_null() => {
-            exchange.response.forget_waiting(waiting);
-            exchange.error_status = Some(status);
-            exchange
-                .set
-                .insert("http.error.status_code".into(), status.to_string());
-            match exchange.run(&definition["errors"]["routes"])? {
+            match exchange.run_errors(status, &definition["errors"]["routes"], waiting)? {
                 Flow::Next => Ok(Flow::Error(status)),
                 flow => Ok(flow),
             }
@@ -90,11 +75,8 @@ fn authentication(exchange: &mut Exchange, definition: &Value) -> Result<Flow> {
     only(definition, "authentication", &["handler", "providers"])?;
     only(&definition["providers"], "authentication", &["http_basic"])?;
     let basic = &definition["providers"]["http_basic"];
-    only(
-        basic,
-        "http_basic",
-        &["accounts", "hash", "hash_cache", "realm"],
-    )?;
+    let known = ["accounts", "hash", "hash_cache", "realm"];
+    only(basic, "http_basic", &known)?;
     if basic["hash"]["algorithm"].as_str().unwrap_or("bcrypt") != "bcrypt" {
         return Err(unknown(format!("passwords hashed with {}", basic["hash"])));
     }
@@ -105,26 +87,20 @@ fn authentication(exchange: &mut Exchange, definition: &Value) -> Result<Flow> {
         Some((name.to_owned(), password.to_owned()))
     });
     if let Some((name, password)) = given {
-        for account in array(&basic["accounts"]) {
-            if account["username"].as_str() != Some(name.as_str()) {
-                continue;
-            }
-            let hash = account["password"].as_str().unwrap_or_default();
-            if exchange
-                .configuration
-                .is_password(&password, &plain_hash(hash))?
-            {
-                exchange.credentials = Credentials::Accepted;
+        let accounts = array(&basic["accounts"]).iter();
+        for account in accounts.filter(|account| account["username"] == name) {
+            let hash = plain_hash(text(&account["password"]));
+            if exchange.configuration.is_password(&password, &hash)? {
+                exchange.answer.credentials = Credentials::Accepted;
                 exchange.set.insert("http.auth.user.id".into(), name);
                 return Ok(Flow::Next);
             }
         }
     }
     let realm = basic["realm"].as_str().unwrap_or("restricted");
-    exchange
-        .response
-        .set("Www-Authenticate", &format!("Basic realm=\"{realm}\""));
-    exchange.credentials = Credentials::Needed;
+    let asked = format!("Basic realm=\"{realm}\"");
+    exchange.set_header("Www-Authenticate", vec![asked]);
+    exchange.answer.credentials = Credentials::Needed;
     Ok(Flow::Error(401))
 }
 
@@ -133,11 +109,9 @@ fn plain_hash(hash: &str) -> String {
     if hash.starts_with('$') {
         return hash.to_owned();
     }
-    STANDARD
-        .decode(hash)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .unwrap_or_else(|| hash.to_owned())
+    let bytes = STANDARD.decode(hash).ok();
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    text.unwrap_or_else(|| hash.to_owned())
 }
 
 fn reverse_proxy<'a>(exchange: &mut Exchange<'a>, definition: &'a Value) -> Result<Flow> {
@@ -157,15 +131,14 @@ fn reverse_proxy<'a>(exchange: &mut Exchange<'a>, definition: &'a Value) -> Resu
     }
     let mut upstreams = Vec::new();
     for upstream in array(&definition["upstreams"]) {
-        upstreams.push(exchange.replaced(upstream["dial"].as_str().unwrap_or_default())?);
+        upstreams.push(exchange.replaced(text(&upstream["dial"]))?);
     }
     if upstreams.is_empty() {
         return Ok(Flow::Error(503));
     }
-    let mut outcome = Outcome::of(Handler::ReverseProxy, None);
-    outcome.upstreams = upstreams;
-    outcome.upstream_path = Some(upstream_path);
-    Ok(Flow::Done(outcome))
+    exchange.answer.upstreams = upstreams;
+    exchange.answer.upstream_path = Some(upstream_path);
+    Ok(exchange.done(Handler::ReverseProxy, None))
 }
 
 fn static_response(exchange: &mut Exchange, definition: &Value) -> Result<Flow> {
@@ -181,30 +154,34 @@ fn static_response(exchange: &mut Exchange, definition: &Value) -> Result<Flow> 
             "abort",
         ],
     )?;
-    if definition["abort"].as_bool() == Some(true) {
-        return Ok(Flow::Done(Outcome::of(Handler::StaticResponse, None)));
+    if definition["abort"] == true {
+        return Ok(exchange.done(Handler::StaticResponse, None));
     }
-    for (name, values) in definition["headers"].as_object().into_iter().flatten() {
-        for value in texts(values) {
-            let value = exchange.replaced(value)?;
-            exchange.response.set(name, &value);
+    for (name, values) in members(&definition["headers"]) {
+        // Each takes the place of the one before.
+        for value in exchange.all_replaced(values)? {
+            exchange.set_header(name, vec![value]);
         }
     }
     let default = exchange.error_status.unwrap_or(200);
     let status = status(exchange, &definition["status_code"], default)?;
-    Ok(Flow::Done(Outcome::of(
-        Handler::StaticResponse,
-        Some(status),
-    )))
+    Ok(exchange.done(Handler::StaticResponse, Some(status)))
 }
 
 /// A status as a number, as text, or as a placeholder.
 fn status(exchange: &Exchange, value: &Value, default: u16) -> Result<u16> {
-    let text = match value {
-        Value::Null => return Ok(default),
-        Value::String(text) => exchange.replaced(text)?,
-        other => other.to_string(),
-    };
+    if value.is_null() {
+        return Ok(default);
+    }
+    let text = written(exchange, value)?;
     text.parse()
         .map_err(|_| unknown(format!("the status {text:?}")))
+}
+
+/// A text with its placeholders replaced, and what is none as JSON writes it.
+fn written(exchange: &Exchange, value: &Value) -> Result<String> {
+    match value {
+        Value::String(text) => exchange.replaced(text),
+        other => Ok(other.to_string()),
+    }
 }

@@ -5,20 +5,17 @@ use serde_json::Value;
 
 use super::placeholder::compiled;
 use super::uri::cleaned;
-use super::{Exchange, array, files, glob, only, texts, unknown};
+use super::{Exchange, files, glob, only, unknown};
+use crate::json::{array, members, text, texts};
 
 /// True where one of the sets matches, or where there is none.
 pub fn any(exchange: &mut Exchange, sets: &Value) -> Result<bool> {
-    let sets = array(sets);
-    if sets.is_empty() {
-        return Ok(true);
-    }
-    for set in sets {
+    for set in array(sets) {
         if all(exchange, set)? {
             return Ok(true);
         }
     }
-    Ok(false)
+    Ok(array(sets).is_empty())
 }
 
 /// Every matcher of a set. Those with an effect (what a file matcher found) come last, as the
@@ -47,16 +44,11 @@ fn one(exchange: &mut Exchange, kind: &str, matcher: &Value) -> Result<bool> {
     let request = exchange.request;
     match kind {
         "host" => {
-            for pattern in texts(matcher) {
-                if is_host(&exchange.replaced(pattern)?, &request.host) {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
+            let patterns = exchange.all_replaced(matcher)?;
+            Ok(patterns.iter().any(|one| is_host(one, &request.host)))
         }
         "path" => {
-            for pattern in texts(matcher) {
-                let pattern = exchange.replaced(pattern)?;
+            for pattern in exchange.all_replaced(matcher)? {
                 if is_path(&pattern, &exchange.uri.path)? {
                     return Ok(true);
                 }
@@ -74,13 +66,8 @@ fn one(exchange: &mut Exchange, kind: &str, matcher: &Value) -> Result<bool> {
         },
         "header" => Ok(header(exchange, matcher)),
         "header_regexp" => {
-            for (field, pattern) in matcher.as_object().into_iter().flatten() {
-                let value = exchange
-                    .request
-                    .header(field)
-                    .unwrap_or_default()
-                    .to_owned();
-                if !regexp(exchange, pattern, &value)? {
+            for (field, pattern) in members(matcher) {
+                if !regexp(exchange, pattern, request.header(field).unwrap_or_default())? {
                     return Ok(false);
                 }
             }
@@ -88,7 +75,7 @@ fn one(exchange: &mut Exchange, kind: &str, matcher: &Value) -> Result<bool> {
         }
         "query" => Ok(query(exchange, matcher)),
         "vars" => {
-            for (name, values) in matcher.as_object().into_iter().flatten() {
+            for (name, values) in members(matcher) {
                 let value = if name.starts_with('{') {
                     exchange.replaced(name)?
                 } else {
@@ -100,14 +87,7 @@ fn one(exchange: &mut Exchange, kind: &str, matcher: &Value) -> Result<bool> {
             }
             Ok(true)
         }
-        "not" => {
-            for set in array(matcher) {
-                if all(exchange, set)? {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        }
+        "not" => Ok(array(matcher).is_empty() || !any(exchange, matcher)?),
         "file" => files::exists(exchange, matcher),
         other => Err(unknown(format!("the matcher {other:?}"))),
     }
@@ -118,13 +98,9 @@ fn is_host(pattern: &str, host: &str) -> bool {
     if !pattern.contains('*') {
         return pattern.eq_ignore_ascii_case(host);
     }
-    let (wanted, given): (Vec<&str>, Vec<&str>) =
-        (pattern.split('.').collect(), host.split('.').collect());
-    wanted.len() == given.len()
-        && wanted
-            .iter()
-            .zip(given)
-            .all(|(wanted, given)| *wanted == "*" || wanted.eq_ignore_ascii_case(given))
+    let (wanted, given) = (pattern.split('.'), host.split('.'));
+    let fits = |(wanted, given): (&str, &str)| wanted == "*" || wanted.eq_ignore_ascii_case(given);
+    wanted.clone().count() == given.clone().count() && wanted.zip(given).all(fits)
 }
 
 /// Caddy's path patterns: without regard to case, on the unescaped and cleaned path.
@@ -154,70 +130,51 @@ pub fn is_path(pattern: &str, path: &str) -> Result<bool> {
 }
 
 /// Notes what the groups caught, also under the matcher's name.
-fn regexp(exchange: &mut Exchange, matcher: &Value, text: &str) -> Result<bool> {
+fn regexp(exchange: &mut Exchange, matcher: &Value, value: &str) -> Result<bool> {
     only(matcher, "a regular expression", &["name", "pattern"])?;
-    let regex = compiled(matcher["pattern"].as_str().unwrap_or_default())?;
-    let Some(captures) = regex.captures(text) else {
+    let regex = compiled(text(&matcher["pattern"]))?;
+    let Some(captures) = regex.captures(value) else {
         return Ok(false);
     };
-    let name = matcher["name"].as_str().unwrap_or_default();
+    let (set, name) = (&mut exchange.set, text(&matcher["name"]));
     for (number, group) in captures.iter().enumerate() {
-        let value = group.map_or("", |group| group.as_str()).to_owned();
-        for prefix in ["http.regexp", &format!("http.regexp.{name}")] {
-            exchange
-                .set
-                .insert(format!("{prefix}.{number}"), value.clone());
-        }
+        let value = group.map_or("", |group| group.as_str());
+        set.insert(format!("http.regexp.{number}"), value.to_owned());
+        set.insert(format!("http.regexp.{name}.{number}"), value.to_owned());
     }
     for group in regex.capture_names().flatten() {
         let value = captures.name(group).map_or("", |group| group.as_str());
-        exchange
-            .set
-            .insert(format!("http.regexp.{name}.{group}"), value.to_owned());
+        set.insert(format!("http.regexp.{name}.{group}"), value.to_owned());
     }
     Ok(true)
 }
 
 fn header(exchange: &Exchange, matcher: &Value) -> bool {
-    matcher
-        .as_object()
-        .into_iter()
-        .flatten()
-        .all(|(field, values)| {
-            let given = match field.as_str() {
-                "Host" => Some(exchange.request.host.as_str()),
-                field => exchange.request.header(field),
-            };
-            match (values.as_array(), given) {
-                (None, given) => given.is_none(),
-                (Some(values), Some(given)) => {
-                    values.is_empty()
-                        || values
-                            .iter()
-                            .filter_map(Value::as_str)
-                            .any(|pattern| glob::fits_ends(pattern, given))
-                }
-                (Some(_), None) => false,
+    members(matcher).all(|(field, values)| {
+        let given = match field.as_str() {
+            "Host" => Some(exchange.request.host.as_str()),
+            field => exchange.request.header(field),
+        };
+        match given {
+            None => !values.is_array(),
+            Some(given) => {
+                let is_any = values.as_array().is_some_and(Vec::is_empty);
+                is_any || texts(values).any(|pattern| glob::fits_ends(pattern, given))
             }
-        })
+        }
+    })
 }
 
 fn query(exchange: &Exchange, matcher: &Value) -> bool {
-    let text = exchange.uri.query.clone().unwrap_or_default();
-    let given: Vec<(String, String)> = url::form_urlencoded::parse(text.as_bytes())
-        .into_owned()
-        .collect();
-    matcher
-        .as_object()
-        .into_iter()
-        .flatten()
-        .all(|(key, values)| {
-            texts(values).any(|value| {
-                given
-                    .iter()
-                    .any(|(name, given)| name == key && (value == "*" || value == given))
-            })
-        })
+    let text = exchange.uri.query.as_deref().unwrap_or_default();
+    let given: Vec<_> = url::form_urlencoded::parse(text.as_bytes()).collect();
+    members(matcher).all(|(key, values)| {
+        let is_given = |value: &str| {
+            let mut given = given.iter();
+            given.any(|(name, given)| name == key && (value == "*" || value == given))
+        };
+        texts(values).any(is_given)
+    })
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use mkx_contract::{Failure, Result, Site};
 use serde_json::Value;
 
 use crate::edge::Version;
-use headers::Headers;
+use crate::json::{array, members};
 pub use matcher::is_path;
 pub use record::{Answer, Credentials, Handler, Request, Summary};
 use uri::Uri;
@@ -48,14 +48,12 @@ impl Configuration {
 
     /// Looks for Caddy's files where a site's vaults are on this machine.
     pub fn mounted(mut self, site: &Site) -> Configuration {
-        self.mounts = [&site.environments.ea, &site.environments.eb]
-            .into_iter()
-            .filter_map(|environment| environment.vault.as_ref())
-            .map(|vault| {
+        for (_, environment) in site.both() {
+            if let Some(vault) = &environment.vault {
                 let shown = |path: &std::path::Path| path.display().to_string();
-                (shown(vault.edge_path()), shown(&vault.path))
-            })
-            .collect();
+                self.mount(&shown(vault.edge_path()), &shown(&vault.path));
+            }
+        }
         self
     }
 
@@ -89,7 +87,7 @@ impl Configuration {
     }
 }
 
-/// A request on its way through the handlers.
+/// A request on its way through the handlers, and what of the answer is known.
 struct Exchange<'a> {
     configuration: &'a Configuration,
     request: &'a Request,
@@ -100,10 +98,12 @@ struct Exchange<'a> {
     set: BTreeMap<String, String>,
     maps: Vec<&'a Value>,
     groups: HashSet<String>,
-    response: Headers<'a>,
+    /// The answer's headers so far.
+    fields: BTreeMap<String, Vec<String>>,
+    /// Operations on headers that wait for the answer.
+    deferred: Vec<&'a Value>,
     error_status: Option<u16>,
-    credentials: Credentials,
-    body_limit: Option<u64>,
+    answer: Answer,
 }
 
 /// How the handlers went on.
@@ -111,41 +111,17 @@ enum Flow {
     /// The next handler has it.
     Next,
     /// It is answered.
-    Done(Outcome),
+    Done,
     /// A handler gave up with a status.
     Error(u16),
-}
-
-/// An answer, but for its headers.
-struct Outcome {
-    status: Option<u16>,
-    handler: Handler,
-    upstreams: Vec<String>,
-    upstream_path: Option<String>,
-    file: Option<String>,
-}
-
-impl Outcome {
-    fn of(handler: Handler, status: Option<u16>) -> Outcome {
-        Outcome {
-            status,
-            handler,
-            upstreams: Vec::new(),
-            upstream_path: None,
-            file: None,
-        }
-    }
 }
 
 impl<'a> Exchange<'a> {
     /// Walks a list of routes: the first of a group that matches, and every other that does.
     fn run(&mut self, routes: &'a Value) -> Result<Flow> {
         for route in array(routes) {
-            only(
-                route,
-                "route",
-                &["@id", "group", "match", "handle", "terminal"],
-            )?;
+            let known = ["@id", "group", "match", "handle", "terminal"];
+            only(route, "route", &known)?;
             let group = route["group"].as_str();
             if group.is_some_and(|group| self.groups.contains(group)) {
                 continue;
@@ -153,21 +129,34 @@ impl<'a> Exchange<'a> {
             if !matcher::any(self, &route["match"])? {
                 continue;
             }
-            if let Some(group) = group {
-                self.groups.insert(group.to_owned());
-            }
+            self.groups.extend(group.map(str::to_owned));
             for definition in array(&route["handle"]) {
                 match handler::handle(self, definition)? {
                     Flow::Next => {}
                     flow => return Ok(flow),
                 }
             }
-            if route["terminal"].as_bool() == Some(true) {
+            if route["terminal"] == true {
                 let status = self.error_status.unwrap_or(200);
-                return Ok(Flow::Done(Outcome::of(Handler::None, Some(status))));
+                return Ok(self.done(Handler::None, Some(status)));
             }
         }
         Ok(Flow::Next)
+    }
+
+    /// Walks the routes for errors. An error passes by the handlers that wait for the answer, from
+    /// the given one on: it is answered without them.
+    fn run_errors(&mut self, status: u16, routes: &'a Value, waiting: usize) -> Result<Flow> {
+        self.deferred.truncate(waiting);
+        self.error_status = Some(status);
+        let code = status.to_string();
+        self.set.insert("http.error.status_code".into(), code);
+        self.run(routes)
+    }
+
+    fn done(&mut self, handler: Handler, status: Option<u16>) -> Flow {
+        self.answer.by(handler, status);
+        Flow::Done
     }
 }
 
@@ -179,19 +168,8 @@ fn unknown(what: impl std::fmt::Display) -> Failure {
 
 /// Fails where an object has a member that is not evaluated.
 fn only(object: &Value, what: &str, known: &[&str]) -> Result<()> {
-    let members = object.as_object();
-    match members.and_then(|members| members.keys().find(|key| !known.contains(&key.as_str()))) {
-        Some(key) => Err(unknown(format!("{what} has {key:?}"))),
+    match members(object).find(|(key, _)| !known.contains(&key.as_str())) {
+        Some((key, _)) => Err(unknown(format!("{what} has {key:?}"))),
         None => Ok(()),
     }
-}
-
-/// A list's elements; nothing where there is no list.
-fn array(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// A list's texts.
-fn texts(value: &Value) -> impl Iterator<Item = &str> {
-    array(value).iter().filter_map(Value::as_str)
 }

@@ -4,7 +4,8 @@ use mkx_contract::Result;
 use regex::Regex;
 use serde_json::Value;
 
-use super::{Exchange, array, texts, unknown};
+use super::{Exchange, unknown};
+use crate::json::{array, text, texts};
 
 impl Exchange<'_> {
     /// Text with its placeholders replaced.
@@ -24,6 +25,11 @@ impl Exchange<'_> {
         Ok(out)
     }
 
+    /// A list's texts with their placeholders replaced.
+    pub(super) fn all_replaced(&self, list: &Value) -> Result<Vec<String>> {
+        texts(list).map(|text| self.replaced(text)).collect()
+    }
+
     /// What a placeholder stands for.
     fn value(&self, name: &str) -> Result<String> {
         if let Some(value) = self.set.get(name) {
@@ -41,23 +47,23 @@ impl Exchange<'_> {
         if let Some(value) = self.mapped(name)? {
             return Ok(value);
         }
-        let host = self.request.host.as_str();
         Ok(match name {
             "http.request.uri" => self.uri.request_uri(),
             "http.request.uri.path" => self.uri.path.clone(),
             "http.request.uri.query" => self.uri.query.clone().unwrap_or_default(),
-            "http.request.uri.prefixed_query" => match &self.uri.query {
-                Some(query) => format!("?{query}"),
-                None => String::new(),
-            },
+            "http.request.uri.prefixed_query" => {
+                let query = self.uri.query.as_ref();
+                query.map_or_else(String::new, |query| format!("?{query}"))
+            }
             "http.request.orig_uri" => self.request.path.clone(),
             "http.request.orig_uri.path" => super::uri::Uri::parse(&self.request.path)
                 .map(|uri| uri.path)
                 .unwrap_or_default(),
-            "http.request.host" | "http.request.hostport" => host.to_owned(),
+            "http.request.host" | "http.request.hostport" | "http.request.tls.server_name" => {
+                self.request.host.clone()
+            }
             "http.request.scheme" => self.request.scheme.clone(),
             "http.request.method" => self.method.clone(),
-            "http.request.tls.server_name" => host.to_owned(),
             _ => return Err(unknown(format!("the placeholder {{{name}}}"))),
         })
     }
@@ -68,45 +74,39 @@ impl Exchange<'_> {
             let wanted = texts(&map["destinations"])
                 .position(|destination| destination.trim_matches(['{', '}']) == name);
             let Some(index) = wanted else { continue };
-            let input = self.replaced(map["source"].as_str().unwrap_or_default())?;
+            let input = self.replaced(text(&map["source"]))?;
+            let mut output = &Value::Null;
+            let mut groups = Vec::new();
             for mapping in array(&map["mappings"]) {
-                let (fits, captures) = match mapping["input_regexp"].as_str() {
-                    Some(pattern) => {
-                        let captures = compiled(pattern)?.captures(&input).map(|captures| {
-                            captures
-                                .iter()
-                                .map(|group| group.map_or("", |group| group.as_str()).to_owned())
-                                .collect::<Vec<_>>()
-                        });
-                        (captures.is_some(), captures)
-                    }
-                    None => (mapping["input"].as_str() == Some(input.as_str()), None),
+                let captured = match mapping["input_regexp"].as_str() {
+                    Some(pattern) => captured(pattern, &input)?,
+                    None => (mapping["input"] == input).then(Vec::new),
                 };
-                if !fits {
-                    continue;
+                if let Some(captured) = captured {
+                    (output, groups) = (&mapping["outputs"][index], captured);
+                    break;
                 }
-                return match &mapping["outputs"][index] {
-                    Value::Null => Ok(Some(default(map, index))),
-                    Value::String(output) => Ok(Some(expanded(output, captures.as_deref()))),
-                    other => Ok(Some(other.to_string())),
-                };
             }
-            return Ok(Some(default(map, index)));
+            return Ok(Some(match output {
+                Value::Null => text(&map["defaults"][index]).to_owned(),
+                Value::String(output) => expanded(output, &groups),
+                other => other.to_string(),
+            }));
         }
         Ok(None)
     }
 }
 
-fn default(map: &Value, index: usize) -> String {
-    map["defaults"][index]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned()
+/// The groups of an expression that fits.
+fn captured(pattern: &str, input: &str) -> Result<Option<Vec<String>>> {
+    let group = |group: Option<regex::Match>| group.map_or("", |group| group.as_str()).to_owned();
+    let captures = compiled(pattern)?.captures(input);
+    Ok(captures.map(|captures| captures.iter().map(group).collect()))
 }
 
-fn expanded(output: &str, captures: Option<&[String]>) -> String {
+fn expanded(output: &str, groups: &[String]) -> String {
     let mut output = output.to_owned();
-    for (number, group) in captures.unwrap_or_default().iter().enumerate().skip(1) {
+    for (number, group) in groups.iter().enumerate().skip(1) {
         output = output.replace(&format!("${{{number}}}"), group);
     }
     output

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A question.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Request {
     /// `https` or `http`.
     #[serde(default = "https")]
@@ -44,7 +44,7 @@ impl Request {
             host: host.into(),
             path: path.into(),
             method: get(),
-            headers: BTreeMap::new(),
+            ..Request::default()
         }
     }
 
@@ -58,7 +58,7 @@ impl Request {
 }
 
 /// Who answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Handler {
     /// An upstream.
@@ -72,14 +72,16 @@ pub enum Handler {
     /// A fixed error.
     Error,
     /// Nobody: no site is meant, or nothing in it answers.
+    #[default]
     None,
 }
 
 /// Whether the answer hangs on a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Credentials {
     /// None were asked for.
+    #[default]
     NotAsked,
     /// They are missing or wrong.
     Needed,
@@ -88,7 +90,7 @@ pub enum Credentials {
 }
 
 /// The answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Answer {
     /// The question.
     pub request: Request,
@@ -118,6 +120,15 @@ pub struct Answer {
 
 impl Record for Answer {
     const RECORD: &'static str = "mkx.caddy.answer/1";
+}
+
+impl Answer {
+    /// Says who answers, and with which status.
+    pub fn by(&mut self, handler: Handler, status: Option<u16>) {
+        self.handler = handler;
+        self.status = status;
+        self.status_class = status.map(|status| format!("{}xx", status / 100));
+    }
 }
 
 /// The end of a stream of answers.

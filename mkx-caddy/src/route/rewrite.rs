@@ -4,8 +4,9 @@ use mkx_contract::Result;
 use serde_json::Value;
 
 use super::placeholder::compiled;
-use super::uri::{Uri, cleaned, unescaped, without_prefix};
-use super::{Exchange, array, only, unknown};
+use super::uri::{Uri, cleaned, parts, unescaped, without_prefix};
+use super::{Exchange, only, unknown};
+use crate::json::{array, text};
 
 const KNOWN: [&str; 7] = [
     "handler",
@@ -39,8 +40,8 @@ pub fn rewrite(exchange: &mut Exchange, rule: &Value) -> Result<()> {
     }
     for rule in array(&rule["uri_substring"]) {
         only(rule, "uri_substring", &["find", "replace", "limit"])?;
-        let find = exchange.replaced(rule["find"].as_str().unwrap_or_default())?;
-        let with = exchange.replaced(rule["replace"].as_str().unwrap_or_default())?;
+        let find = exchange.replaced(text(&rule["find"]))?;
+        let with = exchange.replaced(text(&rule["replace"]))?;
         let limit = match rule["limit"].as_u64() {
             None | Some(0) => usize::MAX,
             Some(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
@@ -53,8 +54,8 @@ pub fn rewrite(exchange: &mut Exchange, rule: &Value) -> Result<()> {
     }
     for rule in array(&rule["path_regexp"]) {
         only(rule, "path_regexp", &["find", "replace"])?;
-        let regex = compiled(rule["find"].as_str().unwrap_or_default())?;
-        let with = exchange.replaced(rule["replace"].as_str().unwrap_or_default())?;
+        let regex = compiled(text(&rule["find"]))?;
+        let with = exchange.replaced(text(&rule["replace"]))?;
         let path = exchange.uri.escaped_path();
         let path = regex.replace_all(&path, with.as_str()).into_owned();
         set(&mut exchange.uri, &path);
@@ -66,21 +67,15 @@ fn replace_uri(exchange: &mut Exchange, template: &str) -> Result<()> {
     if template.contains('#') {
         return Err(unknown("a rewrite with a fragment"));
     }
-    let (path, query) = match template.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (template, None),
-    };
+    let (path, query) = parts(template);
     if !path.is_empty() {
         let path = path.replace("{http.request.uri.path}", &exchange.uri.escaped_path());
         let path = exchange.replaced(&path)?;
-        let (path, injected) = match path.split_once('?') {
-            Some((path, injected)) => (path.to_owned(), Some(injected.to_owned())),
-            None => (path, None),
-        };
-        let plain = unescaped(&path).unwrap_or(path);
+        let (path, injected) = parts(&path);
+        let plain = unescaped(path).unwrap_or_else(|| path.to_owned());
         exchange.uri.set_path(&plain);
         if injected.is_some() {
-            exchange.uri.query = injected;
+            exchange.uri.query = injected.map(str::to_owned);
         }
     }
     if let Some(query) = query {

@@ -5,42 +5,31 @@ use std::collections::{BTreeMap, HashSet};
 use mkx_contract::Result;
 use serde_json::Value;
 
-use super::headers::{Headers, Settled};
-use super::{
-    Answer, Configuration, Credentials, Exchange, Flow, Handler, Outcome, Request, Uri, array,
-    texts, unknown,
-};
+use super::{Answer, Configuration, Credentials, Exchange, Flow, Handler, Request, Uri, unknown};
+use crate::json::{array, hosts, servers, texts};
 
 /// What the servers of a configuration do with a request.
 pub fn answer(configuration: &Configuration, request: &Request) -> Result<Answer> {
-    let http = &configuration.json["apps"]["http"];
+    let json = &configuration.json;
     let is_https = match request.scheme.as_str() {
         "https" => true,
         "http" => false,
         other => return Err(unknown(format!("the scheme {other:?}"))),
     };
-    let Some(uri) = Uri::parse(&request.path) else {
-        let outcome = Outcome::of(Handler::None, Some(400));
-        return Ok(finished(
-            request,
-            outcome,
-            Settled::default(),
-            Credentials::NotAsked,
-            None,
-        ));
+    let mut answer = Answer {
+        request: request.clone(),
+        ..Answer::default()
     };
-    let port = port(http, is_https);
-    let server = servers(http).find(|server| listens(server, port));
-    if is_https && !server.is_some_and(|server| names(server, &request.host)) {
+    let Some(uri) = Uri::parse(&request.path) else {
+        answer.by(Handler::None, Some(400));
+        return Ok(answer);
+    };
+    let port = port(json, is_https);
+    let server = servers(json).find(|server| listens(server, port));
+    let server = server.unwrap_or(&Value::Null);
+    if is_https && !names(server, &request.host) {
         // The handshake fails: there is no certificate.
-        let outcome = Outcome::of(Handler::None, None);
-        return Ok(finished(
-            request,
-            outcome,
-            Settled::default(),
-            Credentials::NotAsked,
-            None,
-        ));
+        return Ok(answer);
     }
     let mut exchange = Exchange {
         configuration,
@@ -51,96 +40,46 @@ pub fn answer(configuration: &Configuration, request: &Request) -> Result<Answer
         set: BTreeMap::new(),
         maps: Vec::new(),
         groups: HashSet::new(),
-        response: Headers::default(),
+        fields: BTreeMap::new(),
+        deferred: Vec::new(),
         error_status: None,
-        credentials: Credentials::NotAsked,
-        body_limit: None,
+        answer,
     };
-    let mut flow = match server {
-        Some(server) => exchange.run(&server["routes"])?,
-        None => Flow::Next,
-    };
-    if matches!(flow, Flow::Next) && !is_https && redirects(http) {
-        let to = format!("https://{}{}", request.host, request.path);
-        exchange.response.set("Location", &to);
-        flow = Flow::Done(Outcome::of(Handler::StaticResponse, Some(308)));
-    }
-    let outcome = match flow {
-        Flow::Next => Outcome::of(Handler::None, Some(200)),
-        Flow::Done(outcome) => outcome,
-        Flow::Error(status) => match handled_error(&mut exchange, server, status)? {
-            Some(outcome) => outcome,
-            None => {
-                let handler = match (status, exchange.credentials) {
-                    (401, Credentials::Needed) => Handler::Authentication,
-                    (403..=405, _) if exchange.vars.contains_key("root") => Handler::FileServer,
-                    _ => Handler::Error,
-                };
-                Outcome::of(handler, Some(status))
+    match exchange.run(&server["routes"])? {
+        Flow::Done => {}
+        Flow::Next if !is_https && redirects(json) => {
+            let to = format!("https://{}{}", request.host, request.path);
+            exchange.set_header("Location", vec![to]);
+            exchange.done(Handler::StaticResponse, Some(308));
+        }
+        Flow::Next => _ = exchange.done(Handler::None, Some(200)),
+        Flow::Error(status) => {
+            let handled = exchange.run_errors(status, &server["errors"]["routes"], 0)?;
+            if !matches!(handled, Flow::Done) {
+                exchange.done(unhandled(&exchange, status), Some(status));
             }
-        },
+        }
+    }
+    exchange.settle_headers()?;
+    Ok(exchange.answer)
+}
+
+/// Whose error it is that no route handles.
+fn unhandled(exchange: &Exchange, status: u16) -> Handler {
+    match (status, exchange.answer.credentials) {
+        (401, Credentials::Needed) => Handler::Authentication,
+        (403..=405, _) if exchange.vars.contains_key("root") => Handler::FileServer,
+        _ => Handler::Error,
+    }
+}
+
+fn port(configuration: &Value, is_https: bool) -> u64 {
+    let (name, usual) = match is_https {
+        true => ("https_port", 443),
+        false => ("http_port", 80),
     };
-    let settled = exchange.settled(outcome.status)?;
-    let (credentials, limit) = (exchange.credentials, exchange.body_limit);
-    Ok(finished(request, outcome, settled, credentials, limit))
-}
-
-fn handled_error<'a>(
-    exchange: &mut Exchange<'a>,
-    server: Option<&'a Value>,
-    status: u16,
-) -> Result<Option<Outcome>> {
-    exchange.response.forget_waiting(0);
-    let Some(errors) = server.map(|server| &server["errors"]["routes"]) else {
-        return Ok(None);
-    };
-    exchange.error_status = Some(status);
-    exchange
-        .set
-        .insert("http.error.status_code".into(), status.to_string());
-    match exchange.run(errors)? {
-        Flow::Done(outcome) => Ok(Some(outcome)),
-        Flow::Next | Flow::Error(_) => Ok(None),
-    }
-}
-
-fn finished(
-    request: &Request,
-    outcome: Outcome,
-    settled: Settled,
-    credentials: Credentials,
-    body_limit_bytes: Option<u64>,
-) -> Answer {
-    Answer {
-        request: request.clone(),
-        status: outcome.status,
-        status_class: outcome.status.map(|status| format!("{}xx", status / 100)),
-        handler: outcome.handler,
-        upstreams: outcome.upstreams,
-        upstream_path: outcome.upstream_path,
-        file: outcome.file,
-        headers: settled.headers,
-        removed_headers: settled.removed,
-        uncertain_headers: settled.uncertain,
-        credentials,
-        body_limit_bytes,
-    }
-}
-
-fn servers(http: &Value) -> impl Iterator<Item = &Value> {
-    http["servers"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(_, server)| server)
-}
-
-fn port(http: &Value, is_https: bool) -> u64 {
-    if is_https {
-        http["https_port"].as_u64().unwrap_or(443)
-    } else {
-        http["http_port"].as_u64().unwrap_or(80)
-    }
+    let given = configuration["apps"]["http"][name].as_u64();
+    given.unwrap_or(usual)
 }
 
 fn listens(server: &Value, port: u64) -> bool {
@@ -151,7 +90,7 @@ fn listens(server: &Value, port: u64) -> bool {
 
 /// True where a route of the server is for the host, and so there is a certificate for it.
 fn names(server: &Value, host: &str) -> bool {
-    hosts(server).any(|pattern| {
+    all_hosts(server).any(|pattern| {
         pattern.eq_ignore_ascii_case(host)
             || pattern
                 .strip_prefix("*.")
@@ -160,21 +99,17 @@ fn names(server: &Value, host: &str) -> bool {
     })
 }
 
-fn hosts(server: &Value) -> impl Iterator<Item = &str> {
-    array(&server["routes"])
-        .iter()
-        .flat_map(|route| array(&route["match"]))
-        .flat_map(|set| texts(&set["host"]))
+fn all_hosts(server: &Value) -> impl Iterator<Item = &str> {
+    array(&server["routes"]).iter().flat_map(hosts)
 }
 
 /// Automatic HTTPS: what no route for plain http has is redirected, whatever its host.
-fn redirects(http: &Value) -> bool {
-    let port = port(http, true);
-    servers(http)
-        .filter(|server| listens(server, port))
-        .any(|server| {
-            let automatic = &server["automatic_https"];
-            let is_off = |member: &str| automatic[member].as_bool() == Some(true);
-            !is_off("disable") && !is_off("disable_redirects") && hosts(server).next().is_some()
-        })
+fn redirects(configuration: &Value) -> bool {
+    let port = port(configuration, true);
+    let mut secure = servers(configuration).filter(|server| listens(server, port));
+    secure.any(|server| {
+        let automatic = &server["automatic_https"];
+        let is_off = automatic["disable"] == true || automatic["disable_redirects"] == true;
+        !is_off && all_hosts(server).next().is_some()
+    })
 }

@@ -21,7 +21,7 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'}');
 
 /// `URL.Path`, `URL.RawPath` and `URL.RawQuery`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Uri {
     /// Unescaped.
     pub path: String,
@@ -33,14 +33,10 @@ pub struct Uri {
 impl Uri {
     /// From a request line; nothing where Go refuses it with 400.
     pub fn parse(text: &str) -> Option<Uri> {
-        let (path, query) = match text.split_once('?') {
-            Some((path, query)) => (path, Some(query.to_owned())),
-            None => (text, None),
-        };
+        let (path, query) = parts(text);
         let mut uri = Uri {
-            path: String::new(),
-            raw: None,
-            query,
+            query: query.map(str::to_owned),
+            ..Uri::default()
         };
         uri.set_escaped(path)?;
         Some(uri)
@@ -65,10 +61,8 @@ impl Uri {
 
     /// The path as it is sent on.
     pub fn escaped_path(&self) -> String {
-        match &self.raw {
-            Some(raw) => raw.clone(),
-            None => escape(&self.path),
-        }
+        let raw = self.raw.clone();
+        raw.unwrap_or_else(|| escape(&self.path))
     }
 
     /// Path and query as they are sent on.
@@ -81,6 +75,14 @@ impl Uri {
             Some(query) => format!("{path}?{query}"),
             None => path,
         }
+    }
+}
+
+/// What stands in front of the first `?`, and what behind it.
+pub fn parts(text: &str) -> (&str, Option<&str>) {
+    match text.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (text, None),
     }
 }
 
@@ -121,28 +123,24 @@ pub fn cleaned(path: &str) -> String {
 
 /// Takes `prefix` from an escaped path, without regard to case, as Caddy's `uri strip_prefix`.
 pub fn without_prefix(escaped: &str, prefix: &str) -> String {
-    let path = escaped.as_bytes();
+    let rest = behind_prefix(escaped, prefix);
+    rest.unwrap_or(escaped).to_owned()
+}
+
+fn behind_prefix<'a>(escaped: &'a str, prefix: &str) -> Option<&'a str> {
     let mut at = 0;
     for expected in prefix.bytes() {
-        let Some(mut byte) = path.get(at).copied() else {
-            return escaped.to_owned();
-        };
+        let mut byte = *escaped.as_bytes().get(at)?;
         if byte == b'%' && expected != b'%' {
-            let code = escaped
-                .get(at + 1..at + 3)
-                .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-            let Some(code) = code else {
-                return escaped.to_owned();
-            };
-            byte = code;
+            byte = u8::from_str_radix(escaped.get(at + 1..at + 3)?, 16).ok()?;
             at += 2;
         }
         if !byte.eq_ignore_ascii_case(&expected) {
-            return escaped.to_owned();
+            return None;
         }
         at += 1;
     }
-    escaped[at..].to_owned()
+    escaped.get(at..)
 }
 
 #[cfg(test)]

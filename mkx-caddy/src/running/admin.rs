@@ -9,6 +9,12 @@ use url::Url;
 
 use super::http::{Client, Request, Response, Way};
 use crate::edge::Version;
+use crate::json::array;
+
+/// A header.
+type Field<'a> = (&'a str, &'a str);
+
+const CADDYFILE: Field<'_> = ("content-type", "text/caddyfile");
 
 /// The admin API of a site's edge.
 pub struct Admin {
@@ -54,7 +60,7 @@ impl Admin {
 
     /// What runs now. The mark is a header from 2.8 on and a trailer before.
     pub fn configuration(&self) -> Result<Found> {
-        let response = self.send("GET", "/config/", &[], Vec::new())?;
+        let response = self.get("/config/")?;
         if response.status != 200 {
             return Err(self.refused("read the configuration", &response));
         }
@@ -72,7 +78,7 @@ impl Admin {
     /// Puts a configuration in the place of the one that `etag` marks.
     pub fn replace(&self, json: &Value, etag: &str) -> Result<Received> {
         let headers = [("content-type", "application/json"), ("if-match", etag)];
-        let response = self.send("POST", "/config/", &headers, json.to_string().into_bytes())?;
+        let response = self.send("POST", "/config/", &headers, &json.to_string())?;
         Ok(match response.status {
             200 => Received::Accepted,
             412 => Received::Outrun,
@@ -86,8 +92,7 @@ impl Admin {
     /// # Errors
     /// Exit 3 where the server does not accept it.
     pub fn adapt(&self, caddyfile: &str) -> Result<Value> {
-        let headers = [("content-type", "text/caddyfile")];
-        let response = self.send("POST", "/adapt", &headers, caddyfile.as_bytes().to_vec())?;
+        let response = self.send("POST", "/adapt", &[CADDYFILE], caddyfile)?;
         if response.status != 200 {
             return Err(Failure::input(format!(
                 "cannot adapt the configuration: {}",
@@ -100,12 +105,7 @@ impl Admin {
     /// What the server understands, found out by letting it adapt what only newer ones do.
     pub fn version(&self) -> Result<Version> {
         let newer = ":1 {\n\tbasic_auth {\n\t\ta $2b$04$x\n\t}\n\treverse_proxy b:1 {\n\t\tstream_close_delay 1s\n\t}\n}\n";
-        let response = self.send(
-            "POST",
-            "/adapt",
-            &[("content-type", "text/caddyfile")],
-            newer.into(),
-        )?;
+        let response = self.send("POST", "/adapt", &[CADDYFILE], newer)?;
         match response.status {
             200 => Ok(Version::V2_8),
             400 => Ok(Version::V2_6),
@@ -115,29 +115,23 @@ impl Admin {
 
     /// Requests on the way to each upstream, WebSockets among them.
     pub fn requests_of(&self, upstreams: &[String]) -> Result<u64> {
-        let response = self.send("GET", "/reverse_proxy/upstreams", &[], Vec::new())?;
-        let listed = json(&response)?;
-        let own = listed.as_array().into_iter().flatten().filter(|upstream| {
-            let address = upstream["address"].as_str().unwrap_or_default();
-            upstreams.iter().any(|own| own == address)
-        });
-        Ok(own
-            .filter_map(|upstream| upstream["num_requests"].as_u64())
-            .sum())
+        let listed = json(&self.get("/reverse_proxy/upstreams")?)?;
+        let is_own = |upstream: &&Value| upstreams.iter().any(|own| upstream["address"] == *own);
+        let own = array(&listed).iter().filter(is_own);
+        let requests = own.filter_map(|upstream| upstream["num_requests"].as_u64());
+        Ok(requests.sum())
     }
 
     /// What the server says of itself, in the text form of Prometheus; empty where it says nothing.
     pub fn metrics(&self) -> Result<String> {
-        let response = self.send("GET", "/metrics", &[], Vec::new())?;
-        Ok(match response.status {
-            200 => response.text(),
-            _ => String::new(),
-        })
+        let response = self.get("/metrics")?;
+        let text = (response.status == 200).then(|| response.text());
+        Ok(text.unwrap_or_default())
     }
 
     /// The certificate of the server's own authority, PEM; nothing where it has none.
     pub fn authority(&self) -> Result<Option<String>> {
-        let response = self.send("GET", "/pki/ca/local", &[], Vec::new())?;
+        let response = self.get("/pki/ca/local")?;
         if response.status != 200 {
             return Ok(None);
         }
@@ -145,42 +139,35 @@ impl Admin {
         Ok(authority["root_certificate"].as_str().map(str::to_owned))
     }
 
-    fn send(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: Vec<u8>,
-    ) -> Result<Response> {
+    fn get(&self, path: &str) -> Result<Response> {
+        self.send("GET", path, &[], "")
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &[Field], body: &str) -> Result<Response> {
         let host = self.url.host_str().unwrap_or("127.0.0.1");
         let port = self.url.port_or_known_default().unwrap_or(2019);
         let unreachable = |cause: String| {
-            Failure::peer(format!(
-                "cannot reach the admin API at {}: {cause}",
-                self.url
-            ))
-            .hint("is Caddy running? shared.edge.admin_url in the site document says where")
+            let url = &self.url;
+            Failure::peer(format!("cannot reach the admin API at {url}: {cause}"))
+                .hint("is Caddy running? shared.edge.admin_url in the site document says where")
         };
         let address = (host.trim_matches(['[', ']']), port)
             .to_socket_addrs()
             .map_err(|error| unreachable(error.to_string()))?
             .next()
             .ok_or_else(|| unreachable("it has no address".into()))?;
+        let own = |&(name, value): &Field| (name.to_owned(), value.to_owned());
         let request = Request {
             address,
             host: format!("{host}:{port}"),
             way: Way::Plain,
             method: method.into(),
             path: path.into(),
-            headers: headers
-                .iter()
-                .map(|&(name, value)| (name.into(), value.into()))
-                .collect(),
-            body,
+            headers: headers.iter().map(own).collect(),
+            body: body.into(),
         };
-        self.client
-            .send(&request)
-            .map_err(|failure| unreachable(failure.message))
+        let sent = self.client.send(&request);
+        sent.map_err(|failure| unreachable(failure.message))
     }
 
     fn refused(&self, doing: &str, response: &Response) -> Failure {

@@ -1,8 +1,12 @@
 //! Which part of a configuration is whose: what a change of EB must leave as it is.
 
+use std::collections::BTreeSet;
+
 use mkx_contract::Site;
 use mkx_contract::record::site::Environment;
 use serde_json::{Map, Value, json};
+
+use crate::json::{self, array, members, servers, texts, walk};
 
 /// All hosts of an environment.
 pub fn hosts(environment: &Environment) -> Vec<String> {
@@ -45,57 +49,29 @@ pub fn without_development(site: &Site, configuration: &Value) -> Value {
 /// The routes that are EB's alone.
 pub fn of_development(site: &Site, configuration: &Value) -> Vec<Value> {
     let own = hosts(&site.environments.eb);
-    let servers = configuration["apps"]["http"]["servers"].as_object();
-    let mut routes: Vec<Value> = servers
-        .into_iter()
-        .flatten()
-        .flat_map(|(_, server)| server["routes"].as_array().into_iter().flatten())
-        .filter(|route| is_for(route, &own))
-        .cloned()
-        .collect();
+    let routes = servers(configuration).flat_map(|server| array(&server["routes"]));
+    let routes = routes.filter(|route| is_for(route, &own));
+    let mut routes: Vec<Value> = routes.cloned().collect();
     routes.sort_by_key(|route| route["match"].to_string());
     routes
 }
 
 fn is_for(route: &Value, hosts: &[String]) -> bool {
-    let mut named = route["match"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .flat_map(|set| set["host"].as_array().into_iter().flatten())
-        .filter_map(Value::as_str)
-        .peekable();
+    let mut named = json::hosts(route).peekable();
     named.peek().is_some() && named.all(|host| hosts.iter().any(|own| own == host))
 }
 
 /// Where the hosts of a server that are not EB's write their log.
 fn loggers(server: &Value, own: &[String], configuration: &Value) -> Value {
     let mut logs = Map::new();
-    for (host, names) in server["logs"]["logger_names"]
-        .as_object()
-        .into_iter()
-        .flatten()
-    {
-        if own.contains(host) {
-            continue;
-        }
-        let names: Vec<&str> = match names {
-            Value::String(name) => vec![name],
-            names => names
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .collect(),
+    let named = members(&server["logs"]["logger_names"]);
+    for (host, names) in named.filter(|(host, _)| !own.contains(host)) {
+        let writer = |name: &str| {
+            let log = &configuration["logging"]["logs"][name];
+            json!({ "writer": log["writer"], "encoder": log["encoder"], "level": log["level"] })
         };
-        let writers: Vec<Value> = names
-            .iter()
-            .map(|name| {
-                let log = &configuration["logging"]["logs"][name];
-                json!({ "writer": log["writer"], "encoder": log["encoder"], "level": log["level"] })
-            })
-            .collect();
-        logs.insert(host.clone(), Value::Array(writers));
+        let writers = names.as_str().into_iter().chain(texts(names)).map(writer);
+        logs.insert(host.clone(), writers.collect());
     }
     Value::Object(logs)
 }
@@ -114,37 +90,15 @@ pub fn streams_of_production(site: &Site, configuration: &Value) -> Vec<String> 
 }
 
 fn upstreams(site: &Site, configuration: &Value, is_meant: fn(&Value) -> bool) -> Vec<String> {
-    let mut found = Vec::new();
-    collect(
-        &without_development(site, configuration),
-        is_meant,
-        &mut found,
-    );
-    found.sort();
-    found.dedup();
-    found
-}
-
-fn collect(value: &Value, is_meant: fn(&Value) -> bool, found: &mut Vec<String>) {
-    match value {
-        Value::Array(values) => values
-            .iter()
-            .for_each(|value| collect(value, is_meant, found)),
-        Value::Object(members) => {
-            if value["handler"] == "reverse_proxy" && is_meant(value) {
-                let dials = value["upstreams"].as_array().into_iter().flatten();
-                found.extend(
-                    dials
-                        .filter_map(|upstream| upstream["dial"].as_str())
-                        .map(str::to_owned),
-                );
-            }
-            members
-                .values()
-                .for_each(|value| collect(value, is_meant, found));
+    let rest = without_development(site, configuration);
+    let mut found = BTreeSet::new();
+    walk(&rest, &mut |value| {
+        if value["handler"] == "reverse_proxy" && is_meant(value) {
+            let upstreams = array(&value["upstreams"]).iter();
+            found.extend(upstreams.filter_map(|upstream| upstream["dial"].as_str()));
         }
-        _ => {}
-    }
+    });
+    found.into_iter().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
