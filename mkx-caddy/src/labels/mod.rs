@@ -8,41 +8,34 @@
 pub mod compose;
 pub mod proxy;
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use mkx_contract::record::site::{Name, Site};
 
+use crate::edge::Edge;
 use crate::edge::directive::{self, Directive};
-use crate::edge::{Carrier, Edge};
 
 /// The compose file of one environment, as YAML.
 pub fn compose_file(site: &Site, edge: &Edge, name: Name) -> String {
-    let mut services: Vec<(&str, Vec<(String, String)>)> = Vec::new();
+    let mut services: BTreeMap<&str, Vec<(String, String)>> = BTreeMap::new();
     if name == Name::Ea && !edge.globals.is_empty() {
-        let mut labels = Vec::new();
-        children(&mut labels, "caddy", &edge.globals);
-        services.push((&site.shared.edge.service, labels));
+        let labels = services.entry(&site.shared.edge.service).or_default();
+        children(labels, "caddy", &edge.globals);
     }
-    for (carrier, service) in [(Carrier::Web, "web"), (Carrier::Vault, "vault")] {
-        let mut labels = Vec::new();
-        let blocks = edge
-            .blocks
-            .iter()
-            .filter(|block| block.environment == name && block.carrier == carrier);
-        for (index, block) in blocks.enumerate() {
-            let key = format!("caddy_{index}");
-            labels.push((key.clone(), directive::line(&block.addresses)));
-            children(&mut labels, &key, &block.body);
-        }
-        if !labels.is_empty() {
-            services.push((service, labels));
-        }
+    let blocks = edge.blocks.iter().filter(|block| block.environment == name);
+    for (index, block) in blocks.enumerate() {
+        let labels = services.entry(&block.service).or_default();
+        let key = format!("caddy_{index}");
+        labels.push((key.clone(), directive::line(&block.addresses)));
+        children(labels, &key, &block.body);
     }
     let mut text = String::from("services:\n");
     for (service, labels) in services {
         let _ = writeln!(text, "  {service}:\n    labels:");
         for (key, value) in labels {
-            let _ = writeln!(text, "      {}: {}", scalar(&key), scalar(&doubled(&value)));
+            let value = value.replace('$', "$$");
+            let _ = writeln!(text, "      {}: {}", scalar(&key), scalar(&value));
         }
     }
     text
@@ -51,10 +44,8 @@ pub fn compose_file(site: &Site, edge: &Edge, name: Name) -> String {
 fn children(labels: &mut Vec<(String, String)>, parent: &str, block: &[Directive]) {
     let width = block.len().to_string().len();
     for (index, directive) in block.iter().enumerate() {
-        let (name, arguments) = directive
-            .words
-            .split_first()
-            .expect("a directive has a name");
+        let words = directive.words.split_first();
+        let (name, arguments) = words.expect("a directive has a name");
         let key = match block.len() {
             1 => format!("{parent}.{name}"),
             _ => format!("{parent}.{:0width$}_{name}", index + 1),
@@ -64,21 +55,14 @@ fn children(labels: &mut Vec<(String, String)>, parent: &str, block: &[Directive
     }
 }
 
-fn doubled(value: &str) -> String {
-    value.replace('$', "$$")
-}
-
 /// A YAML scalar; quoted unless it is a plain word.
 fn scalar(text: &str) -> String {
+    let is_word = ["true", "false", "null", "yes", "no", "on", "off"].contains(&text);
+    let is_harmless = |c: char| c.is_ascii_alphanumeric() || "/._-@+ ".contains(c);
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "/._-@+ ".contains(c))
+        && text.chars().all(is_harmless)
         && !text.ends_with(' ')
-        && !matches!(
-            text,
-            "true" | "false" | "null" | "yes" | "no" | "on" | "off"
-        );
+        && !is_word;
     if is_plain {
         text.to_owned()
     } else if text.contains(|c: char| c.is_control()) {

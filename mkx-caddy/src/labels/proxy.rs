@@ -42,81 +42,59 @@ pub fn caddyfile(containers: &[Container]) -> Result<String> {
     Ok(text)
 }
 
+/// Labels by the parts of their names.
+#[derive(Default)]
+struct Tree<'a> {
+    words: Vec<String>,
+    children: BTreeMap<&'a str, Tree<'a>>,
+}
+
 fn from_labels(container: &Container) -> Result<Vec<Block>> {
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut ways: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    let is_ours = |label: &str| {
-        label == "caddy"
-            || label.starts_with("caddy.")
-            || label
-                .strip_prefix("caddy_")
-                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-    };
-    for (label, value) in &container.labels {
-        if !is_ours(label) {
-            continue;
+    let mut root = Tree::default();
+    let labels = container.labels.iter();
+    for (label, value) in labels.filter(|(label, _)| is_ours(label)) {
+        let value = with_upstreams(value, container)?;
+        let mut tree = &mut root;
+        for name in label.split('.') {
+            tree = tree.children.entry(name).or_default();
         }
-        let words = words(&with_upstreams(value, container)?)
-            .map_err(|cause| cannot_read(container, label, &cause))?;
-        let way = way_to(&mut blocks, &mut ways, label);
-        at(&mut blocks, &way).words.extend(words);
+        tree.words = words(&value).map_err(|cause| {
+            let name = &container.name;
+            Failure::input(format!("cannot read the label {label} of {name}: {cause}"))
+        })?;
     }
-    Ok(blocks)
+    let sites = root.children.into_values();
+    Ok(sites.map(|site| site.block(u64::MAX, None)).collect())
 }
 
-fn cannot_read(container: &Container, label: &str, cause: &str) -> Failure {
-    Failure::input(format!(
-        "cannot read the label {label} of {}: {cause}",
-        container.name
-    ))
+fn is_ours(label: &str) -> bool {
+    label.strip_prefix("caddy").is_some_and(|rest| {
+        let number = rest.strip_prefix('_').unwrap_or_default();
+        rest.is_empty() || rest.starts_with('.') || number.starts_with(|c: char| c.is_ascii_digit())
+    })
 }
 
-fn at<'a>(blocks: &'a mut [Block], way: &[usize]) -> &'a mut Block {
-    let (first, rest) = way.split_first().expect("a way has a first step");
-    let mut block = &mut blocks[*first];
-    for step in rest {
-        block = &mut block.children[*step];
-    }
-    block
-}
-
-/// The block that a label's name leads to; what is missing on the way is made.
-fn way_to(
-    blocks: &mut Vec<Block>,
-    ways: &mut BTreeMap<String, Vec<usize>>,
-    label: &str,
-) -> Vec<usize> {
-    if let Some(way) = ways.get(label) {
-        return way.clone();
-    }
-    let way = match label.rsplit_once('.') {
-        None => {
-            blocks.push(Block {
-                order: u64::MAX,
-                words: Vec::new(),
-                children: Vec::new(),
-            });
-            vec![blocks.len() - 1]
-        }
-        Some((parent, name)) => {
-            let mut way = way_to(blocks, ways, parent);
+impl Tree<'_> {
+    /// A site's block has no name of its own.
+    fn block(self, order: u64, name: Option<&str>) -> Block {
+        let children = self.children.into_iter().map(|(name, tree)| {
             let (order, name) = ordered(name);
-            let children = &mut at(blocks, &way).children;
-            children.push(Block {
-                order,
-                words: vec![name.to_owned()],
-                children: Vec::new(),
-            });
-            way.push(children.len() - 1);
-            way
+            tree.block(order, Some(name))
+        });
+        Block {
+            order,
+            words: name
+                .map(str::to_owned)
+                .into_iter()
+                .chain(self.words)
+                .collect(),
+            children: children.collect(),
         }
-    };
-    ways.insert(label.to_owned(), way.clone());
-    way
+    }
 }
 
 /// `2_handle_1`: the order, and the directive's name without the number that keeps it apart.
-fn ordered(name: &str) -> (u64, &str) {
+pub fn ordered(name: &str) -> (u64, &str) {
     let (order, name) = match name.split_once('_') {
         Some((number, rest)) if is_number(number) => (number.parse().unwrap_or(u64::MAX), rest),
         _ => (u64::MAX, name),
@@ -143,11 +121,7 @@ pub fn words(value: &str) -> Result<Vec<String>, String> {
         let mut word = String::new();
         if first == '#' {
             // A comment goes on to the end of the line.
-            for c in characters.by_ref() {
-                if c == '\n' {
-                    break;
-                }
-            }
+            characters.by_ref().find(|c| *c == '\n');
             continue;
         }
         if matches!(first, '"' | '`') {
@@ -182,12 +156,7 @@ fn with_upstreams(value: &str, container: &Container) -> Result<String> {
     let text = template.replace_all(value, |found: &regex::Captures<'_>| {
         let scheme = found.get(1).map(|scheme| format!("{}://", scheme.as_str()));
         let port = found.get(2).map(|port| format!(":{}", port.as_str()));
-        format!(
-            "{}{}{}",
-            scheme.unwrap_or_default(),
-            container.name,
-            port.unwrap_or_default()
-        )
+        scheme.unwrap_or_default() + &container.name + &port.unwrap_or_default()
     });
     if text.contains("{{") {
         return Err(Failure::input(format!(
@@ -206,32 +175,27 @@ fn merge(into: &mut Vec<Block>, from: Vec<Block>) {
             continue;
         }
         if let Some(proxy) = into.iter_mut().find(|other| is_same_proxy(other, &block)) {
-            let upstreams = block
-                .words
-                .into_iter()
-                .skip(1 + usize::from(has_matcher(&proxy.words)));
-            proxy.words.extend(upstreams);
+            let own = 1 + usize::from(matcher(proxy).is_some());
+            proxy.words.extend_from_slice(&block.words[own..]);
             continue;
         }
         into.push(block);
     }
 }
 
-fn has_matcher(words: &[String]) -> bool {
-    words
-        .get(1)
-        .is_some_and(|word| word.starts_with(['/', '@']) || word == "*")
+fn matcher(block: &Block) -> Option<&String> {
+    let second = block.words.get(1);
+    second.filter(|word| word.starts_with(['/', '@']) || *word == "*")
 }
 
 fn is_same_proxy(a: &Block, b: &Block) -> bool {
-    let matcher = |block: &Block| has_matcher(&block.words).then(|| block.words[1].clone());
-    [a, b].iter().all(|block| {
+    let is_proxy = |block: &Block| {
         block
             .words
             .first()
             .is_some_and(|word| word == "reverse_proxy")
-    }) && matcher(a) == matcher(b)
-        && a.children == b.children
+    };
+    is_proxy(a) && is_proxy(b) && matcher(a) == matcher(b) && a.children == b.children
 }
 
 /// Global options, then snippets, then by order, then by the words.
