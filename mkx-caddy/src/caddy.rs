@@ -16,7 +16,7 @@ pub struct Caddy {
 }
 
 impl Caddy {
-    /// `command` is a program, or words in front of it: `docker exec -i makapix-prod-caddy caddy`.
+    /// `command` is a program, or words in front of it: `docker exec -i CONTAINER caddy`.
     pub fn new(command: &str) -> Caddy {
         Caddy {
             command: command.split_whitespace().map(str::to_owned).collect(),

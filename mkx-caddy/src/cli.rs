@@ -82,7 +82,7 @@ fn schema() -> Result<Answer> {
 #[derive(Debug, clap::Args)]
 pub struct Program {
     /// The caddy to adapt with, or a command that runs it
-    /// (`docker exec --interactive makapix-prod-caddy caddy`)
+    /// (`docker exec --interactive CONTAINER caddy`)
     #[arg(
         long,
         default_value = "caddy",

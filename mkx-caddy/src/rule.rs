@@ -9,7 +9,7 @@ mkx_contract::rules! {
             why "who is in the configuration gets into development, whatever the file says"
             fix "apply the site's edge (mkx-caddy apply), or bring the accounts into the file: mkx-caddy users";
         Certificate "certificate" Error "a host's certificate is not trusted, or was not renewed in time"
-            why "browsers and players refuse the host, today or when it lapses"
+            why "browsers and devices refuse the host, today or when it lapses"
             fix "look into Caddy's log for why it can not get one: DNS, port 80, the authority's limits";
         Credentials "credentials" Error "development answers without a password"
             why "development holds a sample of production's data, and is for its developers"
@@ -51,7 +51,7 @@ mkx_contract::rules! {
             why "users of one environment would read and write the data of the other, or get no page"
             fix "let the host's routes lead to containers and folders of its own environment";
         PlainHttp "plain-http" Error "a vault's plain http is led to https"
-            why "players have no TLS: they get no artwork any more"
+            why "devices without TLS get no file any more"
             fix "serve the vault's host over http:// too, without a redirect";
         PublicPath "public-path" Error "a page that must be open asks for a password"
             why "nobody can log in where the page that does it asks for a password"
@@ -75,10 +75,10 @@ mkx_contract::rules! {
             why "users see an error of the edge"
             fix "look whether its containers run, and share the edge's network";
         VaultFile "vault-file" Error "a vault does not serve its own files"
-            why "artworks are missing, or are those of the other environment"
+            why "files are missing, or are those of the other environment"
             fix "let the host's root be the environment's vault, over https and plain http";
         VaultLegacy "vault-legacy" Error "a file is not found by its former path"
-            why "players in the field ask for it by that"
+            why "devices in the field ask for it by that"
             fix "rewrite former paths as mkx-caddy render does";
         VaultMissing "vault-missing" Error "a vault answers for a file that is not there"
             why "what is kept for a name that has no file yet is kept for ever"

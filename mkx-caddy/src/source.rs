@@ -34,30 +34,28 @@ pub struct Source {
 
 /// A configuration as it was found.
 pub struct Found {
-    form: Form,
+    /// What Caddy makes of it; adaptation is Caddy's own.
+    pub json: Result<Value>,
     /// The containers whose labels are in it.
     pub containers: Vec<Container>,
     /// What findings call it.
     pub name: String,
 }
 
-enum Form {
-    Json(Value),
-    Text(String),
-    File(PathBuf),
-    /// A base file, and what the labels add.
-    Labels(Option<PathBuf>),
-}
-
 impl Source {
-    /// Reads files and labels; nothing is adapted yet.
+    /// Reads files and labels, and adapts them.
+    ///
+    /// # Errors
+    /// Those of reading; that it can not be adapted is in what was found.
     pub fn find(&self, common: &Common) -> Result<Found> {
-        let (caddyfile, containers) = if let Some(path) = &self.json {
-            return Ok(Found {
-                form: Form::Json(read_json(path)?),
-                containers: Vec::new(),
-                name: shown(path),
-            });
+        let caddy = self.program.get();
+        let alone = |json, name| Found {
+            json,
+            containers: Vec::new(),
+            name,
+        };
+        let (base, containers) = if let Some(path) = &self.json {
+            return Ok(alone(Ok(read_json(path)?), shown(path)));
         } else if self.live {
             let site = common.site()?;
             (site.shared.edge.caddyfile.clone(), compose::of_site(&site)?)
@@ -67,45 +65,28 @@ impl Source {
             (self.caddyfile.clone(), Vec::new())
         } else {
             let edge = Edge::of(&common.site()?, self.program.version())?;
-            return Ok(Found {
-                form: Form::Text(edge.caddyfile()),
-                containers: Vec::new(),
-                name: "the site".into(),
-            });
+            return Ok(alone(caddy.adapt(&edge.caddyfile()), "the site".into()));
         };
-        let name = caddyfile.as_deref();
+        let base = base.as_deref();
         Ok(Found {
-            name: name.map_or_else(|| "the labels".into(), shown),
-            form: match caddyfile {
-                Some(path) if containers.is_empty() => Form::File(path),
-                base => Form::Labels(base),
+            name: base.map_or_else(|| "the labels".into(), shown),
+            json: match base {
+                Some(path) if containers.is_empty() => caddy.adapt_file(path),
+                base => with_labels(base, &containers).and_then(|text| caddy.adapt(&text)),
             },
             containers,
         })
     }
+}
 
-    /// Reads and adapts it; adaptation is Caddy's own.
-    pub fn read(&self, common: &Common) -> Result<Value> {
-        self.adapt(&self.find(common)?)
-    }
-
-    /// What Caddy makes of it.
-    pub fn adapt(&self, found: &Found) -> Result<Value> {
-        let caddy = self.program.get();
-        match &found.form {
-            Form::Json(json) => Ok(json.clone()),
-            Form::Text(text) => caddy.adapt(text),
-            Form::File(path) => caddy.adapt_file(path),
-            Form::Labels(base) => {
-                let labels = proxy::caddyfile(&found.containers)?;
-                let base = match base {
-                    Some(path) => std::fs::read_to_string(path).map_err(cannot_read(path))?,
-                    None => String::new(),
-                };
-                caddy.adapt(&format!("{base}\n{labels}"))
-            }
-        }
-    }
+/// A base file, and what the labels add.
+fn with_labels(base: Option<&Path>, containers: &[Container]) -> Result<String> {
+    let labels = proxy::caddyfile(containers)?;
+    let base = match base {
+        Some(path) => std::fs::read_to_string(path).map_err(cannot_read(path))?,
+        None => String::new(),
+    };
+    Ok(format!("{base}\n{labels}"))
 }
 
 fn shown(path: &Path) -> String {

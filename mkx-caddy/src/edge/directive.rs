@@ -20,6 +20,13 @@ impl Directive {
         Directive::new(words.map(str::to_owned).to_vec(), block)
     }
 
+    /// The same with further words.
+    #[must_use]
+    pub fn and(mut self, words: &[String]) -> Directive {
+        self.words.extend_from_slice(words);
+        self
+    }
+
     /// From words that are already owned.
     pub fn new(words: Vec<String>, block: Vec<Directive>) -> Directive {
         Directive { words, block }
@@ -55,11 +62,8 @@ pub fn write(text: &mut String, directives: &[Directive], depth: usize) {
             text.push('\n');
             continue;
         }
-        text.push_str(if directive.words.is_empty() {
-            "{\n"
-        } else {
-            " {\n"
-        });
+        let is_bare = directive.words.is_empty();
+        text.push_str(if is_bare { "{\n" } else { " {\n" });
         write(text, &directive.block, depth + 1);
         text.push_str(&indent);
         text.push_str("}\n");

@@ -29,21 +29,19 @@ pub enum Version {
     V2_8,
 }
 
-/// Which container carries a site block in its labels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carrier {
-    /// The site's own service.
-    Web,
-    /// The service that stands for the vault's host.
-    Vault,
+/// Headers and their values.
+pub type Fields = Vec<(String, String)>;
+
+fn field((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 /// A site block.
 pub struct Block {
     /// The environment that it serves.
     pub environment: Name,
-    /// Whose labels carry it.
-    pub carrier: Carrier,
+    /// The compose service whose labels carry it.
+    pub service: String,
     /// `example.org`, `http://vault.example.org`, …
     pub addresses: Vec<String>,
     /// What it does.
@@ -74,10 +72,9 @@ impl Edge {
     pub fn of(site: &Site, version: Version) -> Result<Edge> {
         let context = Context { site, version };
         let mut blocks = Vec::new();
-        for name in [Name::Ea, Name::Eb] {
-            let environment = site.environment(name);
+        for (name, environment) in site.both() {
             let users = users_of(environment)?;
-            blocks.extend(site::blocks(&context, name, environment, users.as_ref()));
+            blocks.extend(site::blocks(&context, environment, users.as_ref()));
             if let Some(vault) = &environment.vault {
                 let outside = links::leading_out(&vault.path)?;
                 blocks.push(vault::block(&context, name, vault, &outside));
@@ -94,19 +91,16 @@ impl Edge {
     /// The Caddyfile.
     pub fn caddyfile(&self) -> String {
         let globals =
-            (!self.globals.is_empty()).then(|| Directive::new(Vec::new(), self.globals.clone()));
+            (!self.globals.is_empty()).then(|| Directive::block([], self.globals.clone()));
         let blocks = self.blocks.iter();
         let blocks = blocks.map(|one| Directive::new(one.addresses.clone(), one.body.clone()));
-        let mut parts: Vec<String> = globals
-            .into_iter()
-            .chain(blocks)
-            .map(|directive| {
-                let mut text = String::new();
-                directive::write(&mut text, &[directive], 0);
-                text
-            })
-            .collect();
-        parts.extend(self.extra.clone());
+        let text = |directive| {
+            let mut text = String::new();
+            directive::write(&mut text, &[directive], 0);
+            text
+        };
+        let parts = globals.into_iter().chain(blocks).map(text);
+        let parts: Vec<String> = parts.chain(self.extra.clone()).collect();
         parts.join("\n")
     }
 }
@@ -161,36 +155,28 @@ fn extra(site: &Site) -> Result<Option<String>> {
 impl Context<'_> {
     /// `log` into a file of the edge's log folder, rotated, in front of what a block does.
     fn logged(&self, file: Option<&PathBuf>, body: Vec<Directive>) -> Vec<Directive> {
-        file.map(|file| self.log(file))
-            .into_iter()
-            .chain(body)
-            .collect()
+        let log = file.map(|file| self.log(file));
+        log.into_iter().chain(body).collect()
     }
 
     fn log(&self, file: &Path) -> Directive {
         let path = self.site.shared.edge.log_directory.join(file);
-        Directive::block(
-            ["log"],
-            vec![
-                Directive::block(
-                    ["output", "file", &path.display().to_string()],
-                    vec![
-                        Directive::line(["roll_size", "50MiB"]),
-                        Directive::line(["roll_keep", "10"]),
-                        Directive::line(["roll_keep_for", "2160h"]),
-                    ],
-                ),
-                Directive::line(["format", "json"]),
-            ],
-        )
+        let rotation = vec![
+            Directive::line(["roll_size", "50MiB"]),
+            Directive::line(["roll_keep", "10"]),
+            Directive::line(["roll_keep_for", "2160h"]),
+        ];
+        let path = path.display().to_string();
+        let output = Directive::block(["output", "file", &path], rotation);
+        Directive::block(["log"], vec![output, Directive::line(["format", "json"])])
     }
 }
 
 /// `header` twice: on what the edge itself answers (errors too), and, deferred, in the place of
 /// what an upstream says. Either alone leaves answers without the header or with two of them.
-fn headers(fields: &[(String, String)]) -> [Directive; 2] {
-    let lines: Vec<Directive> = fields
-        .iter()
+fn headers(fields: &Fields) -> [Directive; 2] {
+    let lines = fields.iter();
+    let lines: Vec<_> = lines
         .map(|(name, value)| Directive::line([name, value]))
         .collect();
     let mut deferred = lines.clone();
@@ -205,11 +191,9 @@ fn headers(fields: &[(String, String)]) -> [Directive; 2] {
 pub const ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 
 fn robots() -> Directive {
-    Directive::block(
-        ["handle", "/robots.txt"],
-        vec![
-            Directive::line(["header", "Content-Type", "text/plain; charset=utf-8"]),
-            Directive::line(["respond", ROBOTS, "200"]),
-        ],
-    )
+    let answer = vec![
+        Directive::line(["header", "Content-Type", "text/plain; charset=utf-8"]),
+        Directive::line(["respond", ROBOTS, "200"]),
+    ];
+    Directive::block(["handle", "/robots.txt"], answer)
 }

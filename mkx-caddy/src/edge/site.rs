@@ -5,7 +5,7 @@ use mkx_contract::record::site::{Access, Environment, Name, Web};
 
 use super::directive::Directive;
 use super::users::Users;
-use super::{Block, Carrier, Context, Version, headers, robots};
+use super::{Block, Context, Fields, Version, field, headers, robots};
 
 /// What every page of EB says to crawlers.
 pub const NOINDEX: &str = "noindex, nofollow, noarchive";
@@ -15,107 +15,87 @@ pub const NOINDEX: &str = "noindex, nofollow, noarchive";
 const STREAM_CLOSE_DELAY: &str = "8760h";
 
 /// The security headers of an environment's site.
-pub fn security_headers(name: Name, environment: &Environment) -> Vec<(String, String)> {
-    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    let mut fields: Vec<(String, String)> = match &environment.web.headers {
+pub fn security_headers(environment: &Environment) -> Fields {
+    let is_production = environment.name() == Name::Ea;
+    let mut fields: Fields = match &environment.web.headers {
         Some(fields) => fields.clone().into_iter().collect(),
         None => {
-            let mut fields = vec![
+            let usual = [
                 ("Content-Security-Policy", "frame-ancestors 'self'"),
                 ("X-Content-Type-Options", "nosniff"),
                 ("X-Frame-Options", "SAMEORIGIN"),
             ];
-            if name == Name::Ea {
-                fields.push((
-                    "Strict-Transport-Security",
-                    "max-age=31536000; includeSubDomains",
-                ));
-            }
-            fields.into_iter().map(own).collect()
+            let age = "max-age=31536000; includeSubDomains";
+            let transport = is_production.then_some(("Strict-Transport-Security", age));
+            usual.into_iter().chain(transport).map(field).collect()
         }
     };
-    if name == Name::Eb {
+    if !is_production {
         fields.retain(|(name, _)| !name.eq_ignore_ascii_case("x-robots-tag"));
-        fields.push(own(("X-Robots-Tag", NOINDEX)));
+        fields.push(field(("X-Robots-Tag", NOINDEX)));
     }
     fields
 }
 
 pub(super) fn blocks(
     context: &Context,
-    name: Name,
     environment: &Environment,
     users: Option<&Users>,
 ) -> Vec<Block> {
-    let block = |addresses: Vec<String>, body| Block {
-        environment: name,
-        carrier: Carrier::Web,
-        addresses,
-        body: context.logged(environment.web.access_log.as_ref(), body),
-    };
-    if environment.web.web_upstreams.is_empty() {
+    let (web, domain) = (&environment.web, &environment.domain);
+    if web.web_upstreams.is_empty() {
         return Vec::new();
     }
-    let route = Directive::block(["route"], route(context, name, environment, users));
-    let mut blocks = vec![block(vec![environment.domain.clone()], vec![route])];
-    if !environment.web.redirect_from.is_empty() {
-        let to = format!("https://{}{{uri}}", environment.domain);
-        blocks.push(block(
-            environment.web.redirect_from.clone(),
-            vec![Directive::line(["redir", &to, "permanent"])],
-        ));
+    let block = |addresses: Vec<String>, body| Block {
+        environment: environment.name(),
+        service: web.service.clone(),
+        addresses,
+        body: context.logged(web.access_log.as_ref(), vec![body]),
+    };
+    let route = Directive::block(["route"], route(context, environment, users));
+    let mut blocks = vec![block(vec![domain.clone()], route)];
+    if !web.redirect_from.is_empty() {
+        let to = format!("https://{domain}{{uri}}");
+        let redirect = Directive::line(["redir", &to, "permanent"]);
+        blocks.push(block(web.redirect_from.clone(), redirect));
     }
-    if name == Name::Eb {
+    if environment.name() == Name::Eb {
         // Caddy's own redirect to https would not carry the header.
         let redirect = vec![
             Directive::line(["header", "X-Robots-Tag", NOINDEX]),
             Directive::line(["redir", "https://{host}{uri}", "308"]),
         ];
-        let mut hosts = vec![environment.domain.clone()];
-        hosts.extend(environment.web.redirect_from.iter().cloned());
-        blocks.push(block(
-            hosts.iter().map(|host| format!("http://{host}")).collect(),
-            vec![Directive::block(["route"], redirect)],
-        ));
+        let hosts = std::iter::once(domain).chain(&web.redirect_from);
+        let plain = hosts.map(|host| format!("http://{host}")).collect();
+        blocks.push(block(plain, Directive::block(["route"], redirect)));
     }
     blocks
 }
 
-fn route(
-    context: &Context,
-    name: Name,
-    environment: &Environment,
-    users: Option<&Users>,
-) -> Vec<Directive> {
-    let mut route: Vec<Directive> = headers(&security_headers(name, environment)).into();
-    if name == Name::Eb {
+fn route(context: &Context, environment: &Environment, users: Option<&Users>) -> Vec<Directive> {
+    let web = &environment.web;
+    let mut route: Vec<Directive> = headers(&security_headers(environment)).into();
+    if environment.name() == Name::Eb {
         route.push(robots());
     }
     if let Some(users) = users {
         route.extend(basic_auth(context, environment, users));
     }
-    let web = &environment.web;
     route.extend(web.api_prefix().map(|prefix| api(context, web, prefix)));
-    route.push(Directive::block(
-        ["handle"],
-        vec![proxy(context, &web.web_upstreams)],
-    ));
+    let pages = proxy(context, &web.web_upstreams);
+    route.push(Directive::block(["handle"], vec![pages]));
     route
 }
 
 fn api(context: &Context, web: &Web, prefix: &str) -> Directive {
     let limit = web.body_limit_bytes.to_string();
-    Directive::block(
-        ["handle", &format!("{prefix}/*")],
-        vec![
-            Directive::line(["uri", "strip_prefix", prefix]),
-            Directive::block(
-                ["request_body"],
-                vec![Directive::line(["max_size", &limit])],
-            ),
-            proxy(context, &web.api_upstreams),
-        ],
-    )
+    let limit = Directive::line(["max_size", &limit]);
+    let steps = vec![
+        Directive::line(["uri", "strip_prefix", prefix]),
+        Directive::block(["request_body"], vec![limit]),
+        proxy(context, &web.api_upstreams),
+    ];
+    Directive::block(["handle", &format!("{prefix}/*")], steps)
 }
 
 fn basic_auth(context: &Context, environment: &Environment, users: &Users) -> Vec<Directive> {
@@ -123,30 +103,23 @@ fn basic_auth(context: &Context, environment: &Environment, users: &Users) -> Ve
         Version::V2_6 => "basicauth",
         Version::V2_8 => "basic_auth",
     };
-    let accounts = users
-        .iter()
-        .map(|user| Directive::line([&user.name, &user.hash]))
-        .collect();
-    let public_paths = match &environment.access {
-        Access::BasicAuth { public_paths, .. } => public_paths.as_slice(),
-        Access::Public => &[],
-    };
-    if public_paths.is_empty() {
-        return vec![Directive::block([directive], accounts)];
+    let accounts = users.iter();
+    let accounts = accounts.map(|user| Directive::line([&user.name, &user.hash]));
+    match &environment.access {
+        Access::BasicAuth { public_paths, .. } if !public_paths.is_empty() => {
+            let not_public = Directive::line(["not", "path"]).and(public_paths);
+            vec![
+                Directive::block(["@protected"], vec![not_public]),
+                Directive::block([directive, "@protected"], accounts.collect()),
+            ]
+        }
+        _ => vec![Directive::block([directive], accounts.collect())],
     }
-    let mut not_public = vec!["not".to_owned(), "path".to_owned()];
-    not_public.extend(public_paths.iter().cloned());
-    vec![
-        Directive::block(["@protected"], vec![Directive::new(not_public, Vec::new())]),
-        Directive::block([directive, "@protected"], accounts),
-    ]
 }
 
 /// The first upstream that answers; a request waits some seconds for one, so that a container
 /// can be replaced without an error.
 fn proxy(context: &Context, upstreams: &[String]) -> Directive {
-    let mut words = vec!["reverse_proxy".to_owned()];
-    words.extend(upstreams.iter().cloned());
     let mut options = vec![
         Directive::line(["lb_policy", "first"]),
         Directive::line(["lb_try_duration", "5s"]),
@@ -158,5 +131,5 @@ fn proxy(context: &Context, upstreams: &[String]) -> Directive {
     if context.version >= Version::V2_8 {
         options.push(Directive::line(["stream_close_delay", STREAM_CLOSE_DELAY]));
     }
-    Directive::new(words, options)
+    Directive::block(["reverse_proxy"], options).and(upstreams)
 }

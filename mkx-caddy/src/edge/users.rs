@@ -37,11 +37,9 @@ impl Users {
         if let Ok(metadata) = path.metadata()
             && metadata.mode() & 0o077 != 0
         {
-            return Err(Failure::refused(format!(
-                "cannot use {}: others may read it",
-                path.display()
-            ))
-            .hint(format!("chmod 600 {}", path.display())));
+            let file = path.display();
+            let refused = Failure::refused(format!("cannot use {file}: others may read it"));
+            return Err(refused.hint(format!("chmod 600 {file}")));
         }
         let mut users: Vec<User> = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -49,21 +47,14 @@ impl Users {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let wrong = |cause: &str| {
-                Failure::input(format!(
-                    "cannot use {}:{}: {cause}",
-                    path.display(),
-                    index + 1
-                ))
-            };
-            let (name, hash) = line
-                .split_once(':')
-                .ok_or_else(|| wrong("it is not NAME:HASH"))?;
+            let place = format!("{}:{}", path.display(), index + 1);
+            let wrong = |cause: &str| Failure::input(format!("cannot use {place}: {cause}"));
+            let account = line.split_once(':');
+            let (name, hash) = account.ok_or_else(|| wrong("it is not NAME:HASH"))?;
             check_name(name).map_err(|failure| wrong(&failure.message))?;
             if !is_bcrypt(hash) {
-                return Err(
-                    wrong("the hash is not bcrypt's").hint(format!("mkx-caddy users add {name}"))
-                );
+                let hint = format!("mkx-caddy users add {name}");
+                return Err(wrong("the hash is not bcrypt's").hint(hint));
             }
             if users.iter().any(|user| user.name == name) {
                 return Err(wrong("the name is there twice"));
@@ -83,10 +74,11 @@ impl Users {
         }
         let mut users = Users::read(path)?;
         let done = change(&mut users)?;
-        let lines = users
-            .iter()
-            .map(|user| format!("{}:{}\n", user.name, user.hash));
-        replace::file(path, lines.collect::<String>(), replace::PRIVATE)
+        let users = users.iter();
+        let lines: String = users
+            .map(|user| format!("{}:{}\n", user.name, user.hash))
+            .collect();
+        replace::file(path, lines, replace::PRIVATE)
             .map_err(|error| cannot("write", path, &error))?;
         Ok(done)
     }
@@ -101,17 +93,13 @@ impl Users {
         }
         let hash = bcrypt::hash(password.expose(), cost)
             .map_err(|error| Failure::input(format!("cannot hash the password: {error}")))?;
-        match self.users.iter_mut().find(|user| user.name == name) {
-            Some(user) => user.hash = hash,
-            None => {
-                self.users.push(User {
-                    name: name.to_owned(),
-                    hash,
-                });
-                return Ok(true);
-            }
+        if let Some(user) = self.users.iter_mut().find(|user| user.name == name) {
+            user.hash = hash;
+            return Ok(false);
         }
-        Ok(false)
+        let name = name.to_owned();
+        self.users.push(User { name, hash });
+        Ok(true)
     }
 
     /// Removes an account.
@@ -119,14 +107,10 @@ impl Users {
     /// # Errors
     /// Exit 1 where there is none of that name.
     pub fn remove(&mut self, name: &str) -> Result<()> {
-        let before = self.users.len();
-        self.users.retain(|user| user.name != name);
-        if self.users.len() < before {
-            return Ok(());
-        }
-        Err(Failure::no(format!(
-            "cannot remove {name}: there is no such account"
-        )))
+        let at = self.users.iter().position(|user| user.name == name);
+        let missing = || Failure::no(format!("cannot remove {name}: there is no such account"));
+        self.users.remove(at.ok_or_else(missing)?);
+        Ok(())
     }
 
     /// True where nobody could log in.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use mkx_contract::record::site::{Name, Rewrite, Vault};
 
 use super::directive::Directive;
-use super::{Block, Carrier, Context, headers, robots};
+use super::{Block, Context, Fields, field, headers, robots};
 
 /// What a vault says to crawlers, in both environments.
 pub const VAULT_NOINDEX: &str = "noindex, nofollow";
@@ -15,15 +15,14 @@ pub const VAULT_NOINDEX: &str = "noindex, nofollow";
 pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// The headers of every answer of a vault host.
-pub fn vault_headers() -> Vec<(String, String)> {
-    [
+pub fn vault_headers() -> Fields {
+    let fields = [
         ("Access-Control-Allow-Origin", "*"),
         ("Cross-Origin-Resource-Policy", "cross-origin"),
         ("X-Content-Type-Options", "nosniff"),
         ("X-Robots-Tag", VAULT_NOINDEX),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .to_vec()
+    ];
+    fields.map(field).into()
 }
 
 pub(super) fn block(context: &Context, name: Name, vault: &Vault, outside: &[String]) -> Block {
@@ -32,46 +31,38 @@ pub(super) fn block(context: &Context, name: Name, vault: &Vault, outside: &[Str
         route.push(robots());
     }
     route.extend(restricted(&vault.restricted, outside));
-    route.push(Directive::line([
-        "root",
-        "*",
-        &vault.edge_path().display().to_string(),
-    ]));
+    let root = vault.edge_path().display().to_string();
+    route.push(Directive::line(["root", "*", &root]));
     if let Some(legacy) = &vault.legacy_paths {
         route.extend(self::legacy(&legacy.rewrite));
     }
+    let is_file = vec![
+        Directive::line(["method", "GET", "HEAD"]),
+        Directive::line(["not", "path", "*/"]),
+        Directive::line(["file"]),
+    ];
     route.extend([
-        Directive::block(
-            ["@file"],
-            vec![
-                Directive::line(["method", "GET", "HEAD"]),
-                Directive::line(["not", "path", "*/"]),
-                Directive::line(["file"]),
-            ],
-        ),
+        Directive::block(["@file"], is_file),
         Directive::line(["header", "@file", "Cache-Control", IMMUTABLE]),
         Directive::line(["encode", "gzip"]),
         Directive::line(["file_server"]),
     ]);
+    let body = vec![Directive::block(["route"], route)];
     Block {
         environment: name,
-        carrier: Carrier::Vault,
+        service: vault.service.clone(),
         addresses: vec![vault.domain.clone(), format!("http://{}", vault.domain)],
-        body: context.logged(
-            vault.access_log.as_ref(),
-            vec![Directive::block(["route"], route)],
-        ),
+        body: context.logged(vault.access_log.as_ref(), body),
     }
 }
 
 fn restricted(patterns: &[String], outside: &[String]) -> Vec<Directive> {
-    let mut words = vec!["path".to_owned()];
-    words.extend(patterns.iter().chain(outside).cloned());
-    if words.len() == 1 {
+    if patterns.is_empty() && outside.is_empty() {
         return Vec::new();
     }
+    let paths = Directive::line(["path"]).and(patterns).and(outside);
     vec![
-        Directive::block(["@restricted"], vec![Directive::new(words, Vec::new())]),
+        Directive::block(["@restricted"], vec![paths]),
         Directive::line(["respond", "@restricted", "404"]),
     ]
 }
@@ -88,16 +79,12 @@ fn legacy(rewrite: &Rewrite) -> Vec<Directive> {
     for group in '1'..='9' {
         to = to.replace(&format!("{{{group}}}"), &format!("{{re.legacy.{group}}}"));
     }
-    directives.extend([
-        Directive::block(
-            ["@legacy"],
-            vec![
-                Directive::line(["path_regexp", "legacy", &format!("^{}$", rewrite.path)]),
-                Directive::line(["not", "file"]),
-            ],
-        ),
-        Directive::line(["rewrite", "@legacy", &to]),
-    ]);
+    let is_former = vec![
+        Directive::line(["path_regexp", "legacy", &format!("^{}$", rewrite.path)]),
+        Directive::line(["not", "file"]),
+    ];
+    directives.push(Directive::block(["@legacy"], is_former));
+    directives.push(Directive::line(["rewrite", "@legacy", &to]));
     directives
 }
 
@@ -110,12 +97,9 @@ fn translation(group: &str, [from, to]: &[String; 2]) -> Directive {
     let lines = classes
         .iter()
         .map(|(to, from)| Directive::line([&format!("~[{from}]"), &to.to_string()]));
-    Directive::block(
-        [
-            "map",
-            &format!("{{re.legacy.{group}}}"),
-            &format!("{{legacy_{group}}}"),
-        ],
-        lines.collect(),
-    )
+    let (from, to) = (
+        format!("{{re.legacy.{group}}}"),
+        format!("{{legacy_{group}}}"),
+    );
+    Directive::block(["map", &from, &to], lines.collect())
 }

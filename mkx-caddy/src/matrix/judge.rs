@@ -119,9 +119,8 @@ fn cause(row: &Row, seen: &Seen, is_misled: bool) -> (Rule, String) {
     let is_plain = row.request.scheme == "http";
     match (seen.status, expected.upstream) {
         (Some(401), Some(_)) => (Rule::PublicPath, host),
-        (Some(502..=504), Some(service)) => {
-            (Rule::UpstreamAway, format!("{host} {}", service.name()))
-        }
+        (Some(502..=504), Some(Service::Api)) => (Rule::UpstreamAway, format!("{host} api")),
+        (Some(502..=504), Some(Service::Web)) => (Rule::UpstreamAway, format!("{host} web")),
         (Some(301..=308), None) if is_plain && expected.location.is_empty() => {
             (Rule::PlainHttp, host)
         }
@@ -137,46 +136,38 @@ fn cause(row: &Row, seen: &Seen, is_misled: bool) -> (Rule, String) {
 pub fn findings(row: &Row, wrong: &[Wrong]) -> Vec<Finding> {
     let request = &row.request;
     let url = format!("{}://{}{}", request.scheme, request.host, request.path);
+    let finding = |cause: &[Wrong]| {
+        let said: Vec<&str> = cause.iter().map(|one| one.message.as_str()).collect();
+        let said = said.join("; ");
+        let message = format!("{}: {said}", request.host);
+        let what = match request.method.as_str() {
+            "GET" => said,
+            method => format!("{method}: {said}"),
+        };
+        let place = Evidence::url(row.environment, &url).what(what);
+        cause[0].rule.finding(&cause[0].subject, message).at(place)
+    };
     let causes = wrong.chunk_by(|a, b| (a.rule, &a.subject) == (b.rule, &b.subject));
-    causes
-        .map(|cause| {
-            let said: Vec<&str> = cause.iter().map(|one| one.message.as_str()).collect();
-            let said = said.join("; ");
-            let what = match request.method.as_str() {
-                "GET" => said.clone(),
-                method => format!("{method}: {said}"),
-            };
-            let message = format!("{}: {said}", request.host);
-            let place = Evidence::url(row.environment, &url).what(what);
-            cause[0].rule.finding(&cause[0].subject, message).at(place)
-        })
-        .collect()
+    causes.map(finding).collect()
 }
 
 fn status(row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
     let Some(status) = seen.status else {
         if let Status::OneOf(expected) = &row.expected.status {
-            wrong.push(format!(
-                "status {}, but an upstream would answer",
-                listed(expected)
-            ));
+            let expected = listed(expected);
+            wrong.push(format!("status {expected}, but an upstream would answer"));
         }
         return;
     };
-    match &row.expected.status {
-        Status::OneOf(expected) if !expected.contains(&status) => {
-            wrong.push(format!("status {status} instead of {}", listed(expected)));
-        }
+    let expected = match &row.expected.status {
+        Status::OneOf(expected) if !expected.contains(&status) => listed(expected),
         Status::Application if matches!(status, 401 | 502..=504) => {
-            wrong.push(format!(
-                "status {status} instead of the application's answer"
-            ));
+            "the application's answer".into()
         }
-        Status::Good if !(200..300).contains(&status) => {
-            wrong.push(format!("status {status} instead of 2xx"));
-        }
-        _ => {}
-    }
+        Status::Good if !(200..300).contains(&status) => "2xx".into(),
+        _ => return,
+    };
+    wrong.push(format!("status {status} instead of {expected}"));
 }
 
 fn listed(statuses: &[u16]) -> String {
@@ -193,51 +184,40 @@ fn upstream(site: &Site, row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
                 || *identity == site.environment(name).project
                 || *identity == site.environment(name).domain
         };
+        let (own, other) = (&own.project, &other.project);
         if is(row.environment.other()) {
-            wrong.push(format!("{} answers for {}", other.project, own.project));
+            wrong.push(format!("{other} answers for {own}"));
         } else if !is(row.environment) {
-            wrong.push(format!(
-                "it is answered by {identity:?}, not by {}",
-                own.project
-            ));
+            wrong.push(format!("it is answered by {identity:?}, not by {own}"));
         }
     }
     let Some(upstreams) = &seen.upstreams else {
         return;
     };
-    match row.expected.upstream {
-        None if !upstreams.is_empty() => {
-            wrong.push(format!(
-                "it goes to {} instead of nobody",
-                upstreams.join(", ")
-            ));
-        }
-        None => {}
-        Some(service) => {
-            let expected = match service {
-                Service::Api => &own.web.api_upstreams,
-                Service::Web => &own.web.web_upstreams,
-            };
-            if upstreams.is_empty() {
-                wrong.push(format!(
-                    "it goes to nobody instead of {}",
-                    expected.join(", ")
-                ));
-            }
-            for upstream in upstreams
-                .iter()
-                .filter(|upstream| !expected.contains(upstream))
-            {
-                let of_other = other.web.api_upstreams.contains(upstream)
-                    || other.web.web_upstreams.contains(upstream)
-                    || upstream.starts_with(&format!("{}-", other.project));
-                wrong.push(if of_other {
-                    format!("it goes to {upstream}, which is {}'s", other.project)
-                } else {
-                    format!("it goes to {upstream} instead of {}", expected.join(", "))
-                });
-            }
-        }
+    let expected: &[String] = match row.expected.upstream {
+        None => &[],
+        Some(Service::Api) => &own.web.api_upstreams,
+        Some(Service::Web) => &own.web.web_upstreams,
+    };
+    let of_other = |upstream: &String| {
+        other.web.api_upstreams.contains(upstream)
+            || other.web.web_upstreams.contains(upstream)
+            || upstream.starts_with(&format!("{}-", other.project))
+    };
+    if row.expected.upstream.is_none() && !upstreams.is_empty() {
+        let upstreams = upstreams.join(", ");
+        wrong.push(format!("it goes to {upstreams} instead of nobody"));
+        return;
+    }
+    let instead = format!("instead of {}", expected.join(", "));
+    if row.expected.upstream.is_some() && upstreams.is_empty() {
+        wrong.push(format!("it goes to nobody {instead}"));
+    }
+    for upstream in upstreams.iter().filter(|one| !expected.contains(one)) {
+        wrong.push(match of_other(upstream) {
+            true => format!("it goes to {upstream}, which is {}'s", other.project),
+            false => format!("it goes to {upstream} {instead}"),
+        });
     }
 }
 
@@ -261,10 +241,8 @@ fn headers(row: &Row, seen: &Seen, wrong: &mut Vec<Wrong>) {
         if let Some(value) = seen.header(name)
             && value.contains(part)
         {
-            add(
-                name,
-                format!("{name} is {value:?}, which must not be there"),
-            );
+            let message = format!("{name} is {value:?}, which must not be there");
+            add(name, message);
         }
     }
 }
@@ -274,10 +252,8 @@ fn location(row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
     let expected = &row.expected.location;
     if !expected.is_empty() && !location.as_ref().is_some_and(|to| expected.contains(to)) {
         let to = location.as_deref().unwrap_or("nowhere");
-        wrong.push(format!(
-            "it leads to {to} instead of {}",
-            expected.join(" or ")
-        ));
+        let expected = expected.join(" or ");
+        wrong.push(format!("it leads to {to} instead of {expected}"));
     }
     // An application whose login is off answers without a redirect.
     if let (Some(part), Some(to)) = (&row.expected.location_holds, &location)
@@ -292,22 +268,18 @@ fn location(row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
 
 fn content(row: &Row, seen: &Seen, wrong: &mut Vec<String>) {
     if let Some(path) = &row.expected.file {
+        let expected = path.display();
         match (&seen.body, &seen.file) {
             (Some(body), _) => match std::fs::read(path) {
                 Ok(bytes) if bytes == *body => {}
-                Ok(_) => wrong.push(format!("it is not the content of {}", path.display())),
-                Err(error) => wrong.push(format!("cannot read {}: {error}", path.display())),
+                Ok(_) => wrong.push(format!("it is not the content of {expected}")),
+                Err(error) => wrong.push(format!("cannot read {expected}: {error}")),
             },
             (None, Some(file)) => {
-                let (Ok(a), Ok(b)) = (file.canonicalize(), path.canonicalize()) else {
-                    return;
-                };
-                if a != b {
-                    wrong.push(format!(
-                        "it is {} instead of {}",
-                        file.display(),
-                        path.display()
-                    ));
+                if let (Ok(a), Ok(b)) = (file.canonicalize(), path.canonicalize())
+                    && a != b
+                {
+                    wrong.push(format!("it is {} instead of {expected}", file.display()));
                 }
             }
             (None, None) => {}

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use judge::{Certificate, Seen, Wrong, findings, judge};
 
+use crate::edge::{Fields, ROBOTS};
 use crate::route::Request;
 use crate::rule::Rule;
 
@@ -29,15 +30,6 @@ pub enum Service {
     Api,
     /// The pages.
     Web,
-}
-
-impl Service {
-    fn name(self) -> &'static str {
-        match self {
-            Service::Api => "api",
-            Service::Web => "web",
-        }
-    }
 }
 
 /// Which statuses are right.
@@ -86,9 +78,26 @@ impl Expected {
         }
     }
 
-    fn headers(mut self, fields: &[(String, String)]) -> Expected {
+    fn one_of<const N: usize>(statuses: [u16; N]) -> Expected {
+        Expected::status(Status::OneOf(statuses.into()))
+    }
+
+    fn headers(mut self, fields: &Fields) -> Expected {
         self.headers.extend(fields.iter().cloned());
         self
+    }
+
+    fn header(mut self, name: &str, value: &str) -> Expected {
+        self.headers.insert(name.into(), value.into());
+        self
+    }
+
+    /// What crawlers of EB are told.
+    fn robots(fields: &Fields) -> Expected {
+        Expected {
+            body: Some(ROBOTS.into()),
+            ..Expected::one_of([200]).headers(fields)
+        }
     }
 }
 
@@ -106,6 +115,7 @@ pub struct Row {
 }
 
 /// All questions, and what could not be asked.
+#[derive(Default)]
 pub struct Matrix {
     /// The questions.
     pub rows: Vec<Row>,
@@ -117,10 +127,7 @@ impl Matrix {
     /// The matrix of a site. `patterns` are path patterns that the edge is known to use: every
     /// one of them is a place where a password may have been forgotten.
     pub fn of(site: &Site, patterns: &[String]) -> Result<Matrix> {
-        let mut matrix = Matrix {
-            rows: Vec::new(),
-            left_out: Vec::new(),
-        };
+        let mut matrix = Matrix::default();
         for name in [Name::Ea, Name::Eb] {
             site::rows(&mut matrix, site, name, patterns);
             vault::rows(&mut matrix, site, name)?;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use mkx_contract::record::finding::{Finding, Findings, Rule as _};
 use mkx_contract::record::site::Certificates;
+use mkx_contract::tool::input::Input;
 use mkx_contract::tool::interrupt;
 use mkx_contract::tool::progress::Bars;
 use mkx_contract::{Failure, Record, Result, Site};
@@ -81,7 +82,9 @@ pub struct Prober<'a> {
     site: &'a Site,
     client: Client,
     address: Option<IpAddr>,
+    /// How long the edge may take, in all, until it answers at all.
     patience: Duration,
+    /// It is stopped after so many rows that are not as expected.
     most_failures: u64,
 }
 
@@ -94,14 +97,12 @@ impl<'a> Prober<'a> {
         authority: Option<&Path>,
     ) -> Result<Prober<'a>> {
         let authority = match (authority, site.shared.edge.certificates) {
-            (None, Certificates::Internal) => Admin::of(site)
-                .and_then(|admin| admin.authority())
-                .ok()
-                .flatten(),
-            (None, _) => None,
-            (Some(path), _) => Some(std::fs::read_to_string(path).map_err(|error| {
-                Failure::input(format!("cannot read {}: {error}", path.display()))
-            })?),
+            (None, Certificates::Internal) => {
+                let authority = Admin::of(site).and_then(|admin| admin.authority());
+                authority.unwrap_or_default()
+            }
+            (None, Certificates::Acme) => None,
+            (Some(path), _) => Some(Input::open(path)?.text()?),
         };
         let client = Client::new(authority.as_deref(), Duration::from_secs(15))?;
         Ok(Prober {
@@ -113,17 +114,14 @@ impl<'a> Prober<'a> {
         })
     }
 
-    /// How long the edge may take, in all, until it answers at all: after a change it first gets
-    /// its certificates.
-    pub fn patient(mut self, patience: Duration) -> Prober<'a> {
-        self.patience = patience;
-        self
-    }
-
-    /// Stops after some rows that are not as expected: enough is known, and time counts.
-    pub fn giving_up_after(mut self, failures: u64) -> Prober<'a> {
-        self.most_failures = failures;
-        self
+    /// For the time after a change: the edge first gets its certificates, and after two rows that
+    /// are not as expected enough is known.
+    pub fn after_a_change(self) -> Prober<'a> {
+        Prober {
+            patience: Duration::from_secs(15),
+            most_failures: 2,
+            ..self
+        }
     }
 
     /// Asks every row and hands each result on as it comes.
@@ -214,19 +212,14 @@ impl<'a> Prober<'a> {
         let request = &row.request;
         let is_https = request.scheme == "https";
         let edge = &self.site.shared.edge;
-        let port = if is_https {
-            edge.https_port
-        } else {
-            edge.http_port
+        let (port, way) = match (is_https, row.expected.http2) {
+            (false, _) => (edge.http_port, Way::Plain),
+            (true, false) => (edge.https_port, Way::Tls),
+            (true, true) => (edge.https_port, Way::Http2),
         };
         let address = match self.address {
             Some(address) => SocketAddr::new(address, port),
             None => resolve(&request.host, port)?,
-        };
-        let way = match (is_https, row.expected.http2) {
-            (false, _) => Way::Plain,
-            (true, false) => Way::Tls,
-            (true, true) => Way::Http2,
         };
         self.client.send(&Question {
             address,
@@ -244,14 +237,13 @@ impl<'a> Prober<'a> {
         Seen {
             status: Some(response.status),
             headers: response.headers.clone(),
-            upstreams: None,
             identity: response.header(&self.site.shared.edge.identity_header),
             body: Some(response.body.clone()),
-            file: None,
             version: Some(response.version.clone()),
             certificate: certificate.and_then(lifetime),
             distrust: response.distrust.clone(),
             is_whole: true,
+            ..Seen::default()
         }
     }
 }
@@ -271,12 +263,9 @@ fn resolve(host: &str, port: u16) -> Result<SocketAddr> {
 fn lifetime(certificate: &[u8]) -> Option<Certificate> {
     let (_, certificate) = parse_x509_certificate(certificate).ok()?;
     let validity = certificate.validity();
-    let (start, end) = (
-        validity.not_before.timestamp(),
-        validity.not_after.timestamp(),
-    );
+    let end = validity.not_after.timestamp();
     Some(Certificate {
         left_s: end - Timestamp::now().as_second(),
-        lifetime_s: end - start,
+        lifetime_s: end - validity.not_before.timestamp(),
     })
 }

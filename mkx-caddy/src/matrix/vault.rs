@@ -1,16 +1,16 @@
 //! What is asked of an environment's vault host: with the files that are really there, where the
 //! vault is on this machine.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mkx_contract::record::site::{Name, Rewrite, Vault};
 use mkx_contract::{Result, Site};
 use regex::Regex;
 use walkdir::WalkDir;
 
-use super::{Expected, Matrix, Status};
+use super::{Expected, Matrix};
 use crate::edge::links;
-use crate::edge::{IMMUTABLE, ROBOTS, vault_headers};
+use crate::edge::{IMMUTABLE, vault_headers};
 use crate::route::{Request, is_path};
 use crate::rule::Rule;
 
@@ -51,48 +51,37 @@ pub(super) fn rows(matrix: &mut Matrix, site: &Site, name: Name) -> Result<()> {
         let ask = |path: &str| Request::get(scheme, &vault.domain, path);
         let refused = || Expected {
             no_headers: vec!["Cache-Control".into()],
-            ..Expected::status(Status::OneOf(vec![403, 404])).headers(&fields)
+            ..Expected::one_of([403, 404]).headers(&fields)
         };
         let missing = Expected {
             certificate: scheme == "https",
             http2: scheme == "https",
             ..refused()
         };
-        matrix.add(
-            Rule::VaultMissing,
-            name,
-            ask("/mkx-probe/none.png"),
-            missing,
-        );
+        let nowhere = ask("/mkx-probe/none.png");
+        matrix.add(Rule::VaultMissing, name, nowhere, missing);
         for (rule, file, path) in served(&examples) {
-            let mut expected = Expected {
+            let kept = Expected::one_of([200]).header("Cache-Control", IMMUTABLE);
+            let expected = Expected {
                 file: Some(vault.path.join(&file)),
-                ..Expected::status(Status::OneOf(vec![200])).headers(&fields)
+                ..kept.headers(&fields)
             };
-            expected
-                .headers
-                .insert("Cache-Control".into(), IMMUTABLE.into());
             matrix.add(rule, name, ask(&path), expected);
         }
         for path in restricted(vault, &examples) {
             matrix.add(Rule::Restricted, name, ask(&path), refused());
         }
-        for pattern in &outside {
-            if !pattern.contains('*') {
-                matrix.add(Rule::LeadsOut, name, ask(pattern), refused());
-            }
+        for path in outside.iter().filter(|pattern| !pattern.contains('*')) {
+            matrix.add(Rule::LeadsOut, name, ask(path), refused());
         }
         if name == Name::Eb {
-            let robots = Expected {
-                body: Some(ROBOTS.into()),
-                ..Expected::status(Status::OneOf(vec![200])).headers(&fields)
-            };
+            let robots = Expected::robots(&fields);
             matrix.add(Rule::Robots, name, ask("/robots.txt"), robots);
         }
     }
     if let (Some(path), Some(other)) = (&examples.own, other) {
         let request = Request::get("https", &other.domain, &format!("/{path}"));
-        let expected = Expected::status(Status::OneOf(vec![403, 404])).headers(&fields);
+        let expected = Expected::one_of([403, 404]).headers(&fields);
         matrix.add(Rule::OwnEnvironment, name.other(), request, expected);
     }
     Ok(())
@@ -100,14 +89,11 @@ pub(super) fn rows(matrix: &mut Matrix, site: &Site, name: Name) -> Result<()> {
 
 /// Files, and the paths that they are asked for by.
 fn served(examples: &Examples) -> Vec<(Rule, String, String)> {
-    let mut served = Vec::new();
-    for file in [&examples.served, &examples.own].into_iter().flatten() {
-        served.push((Rule::VaultFile, file.clone(), format!("/{file}")));
-    }
-    if let Some((file, former)) = &examples.former {
-        served.push((Rule::VaultLegacy, file.clone(), former.clone()));
-    }
-    served
+    let present = [&examples.served, &examples.own].into_iter().flatten();
+    let present = present.map(|file| (Rule::VaultFile, file.clone(), format!("/{file}")));
+    let former = examples.former.iter();
+    let former = former.map(|(file, path)| (Rule::VaultLegacy, file.clone(), path.clone()));
+    present.chain(former).collect()
 }
 
 fn whole(rewrite: &Rewrite) -> Option<Regex> {
@@ -135,11 +121,7 @@ fn restricted(vault: &Vault, examples: &Examples) -> Vec<String> {
     let mut paths = Vec::new();
     for pattern in &vault.restricted {
         let stem = pattern.replace('*', "mkx-probe");
-        paths.push(if stem.starts_with('/') {
-            stem
-        } else {
-            format!("/{stem}")
-        });
+        paths.push(format!("/{}", stem.strip_prefix('/').unwrap_or(&stem)));
     }
     for file in &examples.restricted {
         let (first, rest) = file.split_at(1);
@@ -203,11 +185,9 @@ fn examples(vault: &Vault, other: Option<&Path>) -> Examples {
 
 /// The path below the root, where a URL can hold it as it is.
 fn below(root: &Path, path: &Path) -> Option<String> {
-    let relative: PathBuf = path.strip_prefix(root).ok()?.to_path_buf();
-    let text = relative.to_str()?;
-    text.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte))
-        .then(|| text.to_owned())
+    let text = path.strip_prefix(root).ok()?.to_str()?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);
+    text.bytes().all(is_plain).then(|| text.to_owned())
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::matrix::probe::{Probe, Prober};
 const STREAM_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What was done.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// True where the running configuration was another one.
     pub changed: bool,
@@ -73,21 +73,16 @@ pub fn apply(site: &Site, prober: &Prober, permissions: &Permissions) -> Result<
     let version = admin.version()?;
     let wanted = admin.adapt(&Edge::of(site, version)?.caddyfile())?;
     let found = admin.configuration()?;
-    let environments = changed_environments(site, &found.json, &wanted);
     let mut report = Report {
         changed: found.json != wanted,
-        applied: false,
-        undone: false,
-        environments,
+        environments: changed_environments(site, &found.json, &wanted),
         caddy_version: match version {
             Version::V2_6 => "2.6".into(),
             Version::V2_8 => "2.8".into(),
         },
         tcp_migrate_req: migrates_requests(),
         closes_new_connections: newcomers::are_closed(&admin)?,
-        asked: 0,
-        failed: Vec::new(),
-        findings: Findings::default(),
+        ..Report::default()
     };
     let died = kept_former(site)?.is_some();
     if !report.changed && !died {
@@ -97,11 +92,8 @@ pub fn apply(site: &Site, prober: &Prober, permissions: &Permissions) -> Result<
     }
     if report.environments.contains(&Name::Ea) && !found.json["apps"].is_null() {
         let domain = &site.environments.ea.domain;
-        confirm::production(
-            domain,
-            permissions.confirm.as_deref(),
-            &format!("change the edge of {domain}"),
-        )?;
+        let doing = format!("change the edge of {domain}");
+        confirm::production(domain, permissions.confirm.as_deref(), &doing)?;
     }
     if report.tcp_migrate_req == Some(false) {
         voice::warn(
@@ -122,10 +114,9 @@ pub fn apply(site: &Site, prober: &Prober, permissions: &Permissions) -> Result<
     turn.run(environment, detail, || {
         change(site, &admin, prober, &found, &wanted, &mut report)?;
         let detail = json!({ "asked": report.asked, "failed": report.failed.len() });
-        let end = if report.undone {
-            End::Undone(detail)
-        } else {
-            End::Done(detail)
+        let end = match report.undone {
+            true => End::Undone(detail),
+            false => End::Done(detail),
         };
         Ok((report, end))
     })
@@ -158,17 +149,17 @@ fn change(
     let former = kept_former(site)?.unwrap_or_else(|| found.json.clone());
     keep_former(site, &former)?;
     if report.changed {
-        match admin.replace(wanted, &found.etag)? {
-            Received::Accepted => {}
-            Received::Outrun => {
-                forget_former(site)?;
-                return Err(outrun());
-            }
-            Received::Refused(cause) => {
-                forget_former(site)?;
-                return Err(Failure::input(format!("cannot apply the edge: {cause}"))
-                    .hint("the former configuration still runs"));
-            }
+        let refused = match admin.replace(wanted, &found.etag)? {
+            Received::Accepted => None,
+            Received::Outrun => Some(outrun()),
+            Received::Refused(cause) => Some(
+                Failure::input(format!("cannot apply the edge: {cause}"))
+                    .hint("the former configuration still runs"),
+            ),
+        };
+        if let Some(refused) = refused {
+            forget_former(site)?;
+            return Err(refused);
         }
     }
     let probed = probe(prober, report);
@@ -191,10 +182,9 @@ fn undo(admin: &Admin, former: &Value, wanted: &Value) -> Result<()> {
     if now.json != *wanted {
         return Err(outrun());
     }
-    let former = if former.is_null() {
-        json!({ "admin": wanted["admin"] })
-    } else {
-        former.clone()
+    let former = match former {
+        Value::Null => json!({ "admin": wanted["admin"] }),
+        former => former.clone(),
     };
     match admin.replace(&former, &now.etag)? {
         Received::Accepted => Ok(()),
@@ -250,9 +240,8 @@ fn wait_for_streams(site: &Site, admin: &Admin, running: &Value) -> Result<()> {
 
 /// Whether the kernel hands half-made connections of a closed listener to the next one.
 fn migrates_requests() -> Option<bool> {
-    std::fs::read_to_string("/proc/sys/net/ipv4/tcp_migrate_req")
-        .ok()
-        .map(|text| text.trim() == "1")
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_migrate_req").ok()?;
+    Some(text.trim() == "1")
 }
 
 fn former_path(site: &Site) -> PathBuf {
@@ -277,8 +266,6 @@ fn forget_former(site: &Site) -> Result<()> {
 }
 
 fn cannot(verb: &str, site: &Site, error: &dyn std::fmt::Display) -> Failure {
-    Failure::peer(format!(
-        "cannot {verb} {}: {error}",
-        former_path(site).display()
-    ))
+    let path = former_path(site);
+    Failure::peer(format!("cannot {verb} {}: {error}", path.display()))
 }

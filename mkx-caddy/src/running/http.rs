@@ -11,11 +11,13 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::{http1, http2};
-use hyper::http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::uri::{PathAndQuery, Scheme, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use mkx_contract::{Failure, Result};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
@@ -92,11 +94,10 @@ impl Response {
 
 /// A field's values, joined as HTTP joins them.
 pub fn joined(fields: &[(String, String)], name: &str) -> Option<String> {
-    let values: Vec<&str> = fields
+    let own = fields
         .iter()
-        .filter(|(field, _)| field.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
-        .collect();
+        .filter(|(field, _)| field.eq_ignore_ascii_case(name));
+    let values: Vec<&str> = own.map(|(_, value)| value.as_str()).collect();
     (!values.is_empty()).then(|| values.join(", "))
 }
 
@@ -108,6 +109,9 @@ pub struct Client {
     /// Connections that are kept for the next request; none: each request has its own.
     kept: Option<RefCell<HashMap<Place, Connection>>>,
 }
+
+/// Why a certificate is not to be trusted.
+type Distrust = Arc<Mutex<Option<String>>>;
 
 /// What a connection is for.
 type Place = (SocketAddr, String, Way);
@@ -140,12 +144,11 @@ impl Client {
             .map_err(|error| Failure::peer(format!("cannot start the client: {error}")))?;
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        for certificate in CertificateDer::pem_slice_iter(authority.unwrap_or_default().as_bytes())
-        {
-            let certificate = certificate
-                .map_err(|error| Failure::input(format!("cannot read the authority: {error}")))?;
-            roots.add_parsable_certificates([certificate]);
-        }
+        let authority = authority.unwrap_or_default().as_bytes();
+        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authority).collect();
+        roots.add_parsable_certificates(
+            read.map_err(|error| Failure::input(format!("cannot read the authority: {error}")))?,
+        );
         Ok(Client {
             runtime,
             roots: Arc::new(roots),
@@ -170,19 +173,17 @@ impl Client {
         match self.runtime.block_on(exchange) {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(cause)) => Err(cannot_ask(request, &cause)),
-            Err(_) => Err(cannot_ask(
-                request,
-                &format!("no answer within {} s", self.timeout.as_secs()),
-            )),
+            Err(_) => {
+                let cause = format!("no answer within {} s", self.timeout.as_secs());
+                Err(cannot_ask(request, &cause))
+            }
         }
     }
 
-    async fn exchange(&self, request: &Request) -> std::result::Result<Response, String> {
+    async fn exchange(&self, request: &Request) -> Result<Response, String> {
         let place = (request.address, request.host.clone(), request.way);
-        let kept = self
-            .kept
-            .as_ref()
-            .and_then(|kept| kept.borrow_mut().remove(&place));
+        let kept = self.kept.as_ref();
+        let kept = kept.and_then(|kept| kept.borrow_mut().remove(&place));
         let (mut connection, is_kept) = match kept {
             Some(connection) => (connection, true),
             None => (self.connect(request).await?, false),
@@ -199,13 +200,13 @@ impl Client {
         Ok(response)
     }
 
-    async fn connect(&self, request: &Request) -> std::result::Result<Connection, String> {
+    async fn connect(&self, request: &Request) -> Result<Connection, String> {
         let stream = TcpStream::connect(request.address).await.map_err(shown)?;
         let _ = stream.set_nodelay(true);
         if request.way == Way::Plain {
             return Connection::http1(TokioIo::new(stream)).await;
         }
-        let distrust = Arc::new(Mutex::new(None));
+        let distrust = Distrust::default();
         let config = self.tls(request.way, distrust.clone())?;
         let name = ServerName::try_from(request.host.clone()).map_err(shown)?;
         let stream = tokio_rustls::TlsConnector::from(Arc::new(config))
@@ -213,10 +214,8 @@ impl Client {
             .await
             .map_err(|error| format!("TLS: {error}"))?;
         let session = stream.get_ref().1;
-        let certificate = session
-            .peer_certificates()
-            .and_then(|chain| chain.first())
-            .map(|certificate| certificate.to_vec());
+        let certificate = session.peer_certificates().and_then(|chain| chain.first());
+        let certificate = certificate.map(|certificate| certificate.to_vec());
         let mut connection = if session.alpn_protocol() == Some(b"h2") {
             Connection::http2(TokioIo::new(stream)).await?
         } else {
@@ -227,27 +226,16 @@ impl Client {
         Ok(connection)
     }
 
-    fn tls(
-        &self,
-        way: Way,
-        distrust: Arc<Mutex<Option<String>>>,
-    ) -> std::result::Result<ClientConfig, String> {
+    fn tls(&self, way: Way, distrust: Distrust) -> Result<ClientConfig, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let judge = if self.roots.is_empty() {
-            None
-        } else {
-            Some(
-                WebPkiServerVerifier::builder_with_provider(self.roots.clone(), provider.clone())
-                    .build()
-                    .map_err(shown)?,
-            )
-        };
+        let judge = (!self.roots.is_empty()).then(|| {
+            WebPkiServerVerifier::builder_with_provider(self.roots.clone(), provider.clone())
+                .build()
+        });
         let verifier = Witness {
-            judge,
+            judge: judge.transpose().map_err(shown)?,
             distrust,
-            schemes: provider
-                .signature_verification_algorithms
-                .supported_schemes(),
+            algorithms: provider.signature_verification_algorithms,
         };
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -268,10 +256,9 @@ fn shown(error: impl std::fmt::Display) -> String {
 }
 
 fn cannot_ask(request: &Request, cause: &str) -> Failure {
-    let scheme = if request.way == Way::Plain {
-        "http"
-    } else {
-        "https"
+    let scheme = match request.way {
+        Way::Plain => "http",
+        Way::Tls | Way::Http2 => "https",
     };
     Failure::peer(format!(
         "cannot ask {scheme}://{}{} at {}: {cause}",
@@ -279,19 +266,18 @@ fn cannot_ask(request: &Request, cause: &str) -> Failure {
     ))
 }
 
+/// What HTTP is spoken over.
+trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static> Stream for S {}
+
 impl Connection {
-    async fn http1<S>(io: TokioIo<S>) -> std::result::Result<Connection, String>
-    where
-        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn http1(io: TokioIo<impl Stream>) -> Result<Connection, String> {
         let (sender, connection) = http1::Builder::new().handshake(io).await.map_err(shown)?;
         Ok(Connection::new(Sender::Http1(sender), connection))
     }
 
-    async fn http2<S>(io: TokioIo<S>) -> std::result::Result<Connection, String>
-    where
-        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn http2(io: TokioIo<impl Stream>) -> Result<Connection, String> {
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .handshake(io)
             .await
@@ -299,40 +285,40 @@ impl Connection {
         Ok(Connection::new(Sender::Http2(sender), connection))
     }
 
-    fn new<F>(sender: Sender, connection: F) -> Connection
-    where
-        F: Future<Output = hyper::Result<()>> + Send + 'static,
-    {
-        // Why a connection ends is told to the request that it carries.
-        let task = tokio::spawn(async {
-            let _ = connection.await;
-        });
+    fn new(
+        sender: Sender,
+        connection: impl Future<Output = hyper::Result<()>> + Send + 'static,
+    ) -> Connection {
         Connection {
             sender,
-            task,
+            // Why a connection ends is told to the request that it carries.
+            task: tokio::spawn(async { _ = connection.await }),
             certificate: None,
             distrust: None,
         }
     }
 
-    async fn exchange(&mut self, request: &Request) -> std::result::Result<Response, String> {
-        let path = path_and_query(request)?;
+    async fn exchange(&mut self, request: &Request) -> Result<Response, String> {
+        let path: PathAndQuery = match request.path.parse() {
+            Ok(path) => path,
+            Err(error) => return Err(format!("{:?} is not a path: {error}", request.path)),
+        };
         let response = match &mut self.sender {
             Sender::Http1(sender) => {
+                let mut asked = build(request, path.into())?;
+                let host = request.host.parse().map_err(shown)?;
+                asked.headers_mut().insert("host", host);
                 sender.ready().await.map_err(shown)?;
-                sender
-                    .send_request(build(request, Uri::from(path), true)?)
-                    .await
+                sender.send_request(asked).await
             }
             Sender::Http2(sender) => {
                 let uri = Uri::builder()
                     .scheme(Scheme::HTTPS)
-                    .authority(request.host.parse::<Authority>().map_err(shown)?)
-                    .path_and_query(path)
-                    .build()
-                    .map_err(shown)?;
+                    .authority(request.host.as_str())
+                    .path_and_query(path);
+                let asked = build(request, uri.build().map_err(shown)?)?;
                 sender.ready().await.map_err(shown)?;
-                sender.send_request(build(request, uri, false)?).await
+                sender.send_request(asked).await
             }
         };
         let mut response = received(response.map_err(shown)?).await?;
@@ -342,35 +328,17 @@ impl Connection {
     }
 }
 
-fn path_and_query(request: &Request) -> std::result::Result<PathAndQuery, String> {
-    request
-        .path
-        .parse()
-        .map_err(|error| format!("{:?} is not a path: {error}", request.path))
-}
-
-fn build(
-    request: &Request,
-    uri: Uri,
-    with_host: bool,
-) -> std::result::Result<hyper::Request<Full<Bytes>>, String> {
-    let mut builder = hyper::Request::builder()
-        .method(request.method.as_str())
-        .uri(uri);
-    if with_host {
-        builder = builder.header("host", &request.host);
-    }
+fn build(request: &Request, uri: Uri) -> Result<hyper::Request<Full<Bytes>>, String> {
+    let method = request.method.as_str();
+    let mut builder = hyper::Request::builder().method(method).uri(uri);
     for (name, value) in &request.headers {
         builder = builder.header(name, value);
     }
-    builder
-        .body(Full::new(Bytes::from(request.body.clone())))
-        .map_err(shown)
+    let body = Full::from(request.body.clone());
+    builder.body(body).map_err(shown)
 }
 
-async fn received(
-    response: hyper::Response<hyper::body::Incoming>,
-) -> std::result::Result<Response, String> {
+async fn received(response: hyper::Response<hyper::body::Incoming>) -> Result<Response, String> {
     let (head, mut incoming) = response.into_parts();
     let mut body = Vec::new();
     let mut trailers = Vec::new();
@@ -401,13 +369,11 @@ async fn received(
 }
 
 fn fields_of(fields: &hyper::HeaderMap) -> Vec<(String, String)> {
-    fields
-        .iter()
-        .map(|(name, value)| {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            (name.as_str().to_owned(), value)
-        })
-        .collect()
+    let own = |(name, value): (&HeaderName, &HeaderValue)| {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.as_str().to_owned(), value)
+    };
+    fields.iter().map(own).collect()
 }
 
 /// Lets every certificate pass and notes why it should not: what a server with a stale
@@ -415,8 +381,8 @@ fn fields_of(fields: &hyper::HeaderMap) -> Vec<(String, String)> {
 #[derive(Debug)]
 struct Witness {
     judge: Option<Arc<WebPkiServerVerifier>>,
-    distrust: Arc<Mutex<Option<String>>>,
-    schemes: Vec<SignatureScheme>,
+    distrust: Distrust,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ServerCertVerifier for Witness {
@@ -427,7 +393,7 @@ impl ServerCertVerifier for Witness {
         server_name: &ServerName<'_>,
         ocsp_response: &[u8],
         now: UnixTime,
-    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+    ) -> Result<ServerCertVerified, rustls::Error> {
         let cause = match &self.judge {
             None => Some("no authority is trusted".to_owned()),
             Some(judge) => judge
@@ -446,14 +412,8 @@ impl ServerCertVerifier for Witness {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        let provider = rustls::crypto::ring::default_provider();
-        rustls::crypto::verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &provider.signature_verification_algorithms,
-        )
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -461,17 +421,11 @@ impl ServerCertVerifier for Witness {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        let provider = rustls::crypto::ring::default_provider();
-        rustls::crypto::verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &provider.signature_verification_algorithms,
-        )
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.schemes.clone()
+        self.algorithms.supported_schemes()
     }
 }

@@ -1,7 +1,5 @@
 //! `mkx-caddy apply`: makes the running edge that of the site.
 
-use std::time::Duration;
-
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::{output, voice};
@@ -10,15 +8,12 @@ use mkx_contract::{Answer, Result};
 use super::probe::Target;
 use crate::running::apply::{self, Permissions};
 
-/// Certificates that are new take their time.
-const PATIENCE: Duration = Duration::from_secs(15);
-
 /// `apply`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   mkx-caddy apply                              # what differs is development's alone
-  mkx-caddy apply --confirm makapix.club       # production's part may change too
+  mkx-caddy apply --confirm example.org        # production's part may change too
   mkx-caddy users add tester --generate && mkx-caddy apply
 
 Exit 1: the edge did not work as the site promises, and the former configuration is back.
@@ -36,11 +31,7 @@ impl Apply {
     /// Applies and reports.
     pub fn run(&self, common: &Common) -> Result<Answer> {
         let site = common.site()?;
-        let prober = self
-            .target
-            .prober(&site)?
-            .patient(PATIENCE)
-            .giving_up_after(2);
+        let prober = self.target.prober(&site)?.after_a_change();
         let report = apply::apply(&site, &prober, &self.permissions)?;
         if report.undone {
             voice::warn(format!(

@@ -37,7 +37,7 @@ impl Check {
         let found = self.source.find(common)?;
         let mut check = check::Check::default();
         check.labels(&found.containers);
-        match self.source.adapt(&found) {
+        match found.json {
             Ok(json) => {
                 let version = self.source.program.version();
                 let configuration = Configuration::new(json, version).mounted(&site);

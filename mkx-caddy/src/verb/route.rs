@@ -16,13 +16,13 @@ use crate::source::Source;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  mkx-caddy route https://makapix.club/api/health | jq -r '.upstreams[]?'
-  mkx-caddy route --caddyfile Caddyfile http://vault.makapix.club/mkpx/x
-  mkx-caddy route --json now.json --mount /srv/vault=/mnt/vault-1 http://vault.makapix.club/24/07/a.png
+  mkx-caddy route https://example.org/api/health | jq -r '.upstreams[]?'
+  mkx-caddy route --caddyfile Caddyfile http://files.example.org/private/x
+  mkx-caddy route --json now.json --mount /srv/vault=/mnt/vault-1 http://files.example.org/24/07/a.png
   mkx-caddy route --compose docker-compose.yml < requests.jsonl |
       jq --slurp --exit-status 'all(.[:-1][]; .credentials != \"not_asked\")'
 
-A request on stdin: {\"record\": \"mkx.caddy.request/1\", \"host\": \"makapix.club\", \"path\": \"/\"}")]
+A request on stdin: {\"record\": \"mkx.caddy.request/1\", \"host\": \"example.org\", \"path\": \"/\"}")]
 pub struct Route {
     /// Addresses to ask for; none: requests on stdin, one a line
     urls: Vec<String>,
@@ -36,7 +36,7 @@ pub struct Route {
 impl Route {
     /// Answers every request.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        let json = self.source.read(common)?;
+        let json = self.source.find(common)?.json?;
         let mut configuration = Configuration::new(json, self.source.program.version());
         if let Some(site) = common.site_if_any()? {
             configuration = configuration.mounted(&site);

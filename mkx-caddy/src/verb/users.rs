@@ -19,7 +19,7 @@ use crate::edge::users::{self, Users as File};
 #[command(after_help = "\
 Examples:
   mkx-caddy users add developer --generate       # the password goes into a file, mode 0600
-  pass show makapix/dev | mkx-caddy users add developer
+  pass show example/dev | mkx-caddy users add developer
   mkx-caddy users list | jq -r .users[]
   mkx-caddy users remove developer && mkx-caddy apply")]
 pub struct Users {
@@ -86,10 +86,9 @@ impl Users {
                 generate,
                 cost,
             } => {
-                let password = if *generate {
-                    users::generated_password()?
-                } else {
-                    first_line_of_stdin()?
+                let password = match generate {
+                    true => users::generated_password()?,
+                    false => first_line_of_stdin()?,
                 };
                 let is_new = step(&site, "add", name, || {
                     let is_new = File::change(&path, |users| users.add(name, &password, *cost))?;
@@ -98,12 +97,10 @@ impl Users {
                     }
                     Ok(is_new)
                 })?;
-                let place = if is_new {
-                    &mut change.added
-                } else {
-                    &mut change.changed
-                };
-                *place = Some(name.clone());
+                match is_new {
+                    true => change.added = Some(name.clone()),
+                    false => change.changed = Some(name.clone()),
+                }
             }
             Verb::Remove { name } => {
                 step(&site, "remove", name, || {
@@ -115,10 +112,8 @@ impl Users {
         if !matches!(self.verb, Verb::List) {
             voice::say("to make it so at the edge: mkx-caddy apply");
         }
-        change.users = File::read(&path)?
-            .iter()
-            .map(|user| user.name.clone())
-            .collect();
+        let users = File::read(&path)?;
+        change.users = users.iter().map(|user| user.name.clone()).collect();
         output::stdout().document(&change)?;
         Ok(Answer::Yes)
     }
