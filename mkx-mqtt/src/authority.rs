@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use mkx_contract::tool::input::Input;
 use mkx_contract::{EnvironmentName, Failure, Result, Secret, Site};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName,
@@ -16,6 +17,8 @@ use crate::certificate::Certificate;
 use crate::key::{self, Kind};
 use crate::place::Files;
 use mkx_contract::tool::replace::Pair;
+
+const BRING_BACK: &str = "bring it back from a backup; a new authority would lock every device out";
 
 /// Clocks of small devices are behind.
 const BACKDATED: Duration = Duration::hours(1);
@@ -93,6 +96,7 @@ pub struct Authority {
     pub certificate: Certificate,
     /// Its certificate, PEM.
     pub pem: String,
+    organisation: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -104,7 +108,7 @@ impl Authority {
     /// environment has the same; exit 3 where there is none or it can not be read.
     pub fn load(site: &Site, environment: EnvironmentName) -> Result<Authority> {
         let pair = Files::of(site, environment)?.authority;
-        let authority = Authority::read(&pair, environment)?;
+        let authority = Authority::read(&pair, environment, &site.name)?;
         let other = Files::of(site, environment.other());
         match other.and_then(|files| Certificate::read(&files.authority.certificate())) {
             Ok(other) if other.public_key == authority.certificate.public_key => {
@@ -118,13 +122,14 @@ impl Authority {
         }
     }
 
-    fn read(pair: &Pair, environment: EnvironmentName) -> Result<Authority> {
+    fn read(pair: &Pair, environment: EnvironmentName, organisation: &str) -> Result<Authority> {
+        let at = pair.certificate();
         match presence(pair) {
             Presence::Whole => {}
             Presence::None => {
+                let cause = format!("there is no {}", at.display());
                 return Err(Failure::input(format!(
-                    "cannot read the authority of {environment}: there is no {}",
-                    pair.certificate().display()
+                    "cannot read the authority of {environment}: {cause}"
                 ))
                 .hint(format!("make one: mkx-mqtt certs init {environment}")));
             }
@@ -133,28 +138,21 @@ impl Authority {
                     "cannot use the authority of {environment}: {} is missing",
                     missing.display()
                 ))
-                .hint("bring it back from a backup; a new authority would lock every device out"));
+                .hint(BRING_BACK));
             }
         }
-        let read = |path: PathBuf| {
-            std::fs::read_to_string(&path)
-                .map_err(|error| Failure::input(format!("cannot read {}: {error}", path.display())))
-        };
-        let pem = read(pair.certificate())?;
-        let key = Secret::new(read(pair.key())?);
+        let pem = Input::open(&at)?.text()?;
+        let key = Secret::new(Input::open(&pair.key())?.text()?);
         let doing = format!("cannot use {}", pair.key().display());
         let key = key::parse(&key).map_err(|failure| failure.context(doing))?;
-        Authority::new(pem, key).map_err(|failure| {
-            let at = pair.certificate();
-            failure.context(format!("cannot use the authority {}", at.display()))
-        })
+        let doing = format!("cannot use the authority {}", at.display());
+        Authority::new(pem, key, organisation).map_err(|failure| failure.context(doing))
     }
 
-    fn new(pem: String, key: KeyPair) -> Result<Authority> {
+    fn new(pem: String, key: KeyPair, organisation: &str) -> Result<Authority> {
         let certificate = Certificate::parse(pem.as_bytes())?;
         if certificate.public_key != key.subject_public_key_info() {
-            return Err(Failure::refused("the key does not fit the certificate")
-                .hint("bring the pair back from a backup; a new authority would lock every device out"));
+            return Err(Failure::refused("the key does not fit the certificate").hint(BRING_BACK));
         }
         if !certificate.is_authority {
             return Err(Failure::refused("its certificate is none of an authority"));
@@ -165,6 +163,7 @@ impl Authority {
         Ok(Authority {
             certificate,
             pem,
+            organisation: organisation.into(),
             issuer,
         })
     }
@@ -175,51 +174,43 @@ impl Authority {
         organisation: &str,
         kind: Kind,
         days: u32,
-    ) -> Result<(Authority, Secret)> {
+    ) -> Result<(Self, Secret)> {
         let key = key::generate(kind, 4096)?;
         let mut params = params(subject, organisation, Validity::days(days))?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let secret = Secret::new(key.serialize_pem());
-        let certificate = params.self_signed(&key).map_err(|error| unsigned(&error))?;
-        Ok((Authority::new(certificate.pem(), key)?, secret))
+        let certificate = params.self_signed(&key).map_err(unsigned)?;
+        Ok((
+            Authority::new(certificate.pem(), key, organisation)?,
+            secret,
+        ))
     }
 
-    /// Signs a broker's certificate for the names that players use.
-    pub fn server(
-        &self,
-        names: &[String],
-        organisation: &str,
-        kind: Kind,
-        days: u32,
-    ) -> Result<Issued> {
+    /// Signs a broker's certificate for the names that devices use.
+    pub fn server(&self, names: &[String], kind: Kind, days: u32) -> Result<Issued> {
         let first = names.first().map_or("broker", String::as_str);
-        let mut params = params(first, organisation, Validity::days(days))?;
+        let mut params = params(first, &self.organisation, Validity::days(days))?;
         for name in names {
             params.subject_alt_names.push(alternative(name)?);
         }
         params.key_usages = usages(kind);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        self.sign(params, &key::generate(kind, 2048)?)
+        self.issue(&params, kind)
     }
 
     /// Signs a device's certificate; its name is what the broker calls it.
-    pub fn player(
-        &self,
-        player: &str,
-        organisation: &str,
-        kind: Kind,
-        validity: Validity,
-        serial: Option<&[u8]>,
-    ) -> Result<Issued> {
-        let mut params = params(player, organisation, validity)?;
+    pub fn player(&self, player: &str, kind: Kind, validity: Validity) -> Result<Issued> {
+        self.issue(&self.of_player(player, kind, validity)?, kind)
+    }
+
+    /// The same for a probe, which may want a certain serial number.
+    pub fn probe(&self, name: &str, validity: Validity, serial: Option<&[u8]>) -> Result<Issued> {
+        let mut params = self.of_player(name, Kind::Ecdsa, validity)?;
         if let Some(serial) = serial {
             params.serial_number = Some(SerialNumber::from_slice(serial));
         }
-        params.subject_alt_names = vec![alternative(&format!("player-{player}"))?];
-        params.key_usages = usages(kind);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.sign(params, &key::generate(kind, 2048)?)
+        self.issue(&params, Kind::Ecdsa)
     }
 
     /// Signs for a key that never left the device: of the request, only the key is taken.
@@ -227,20 +218,12 @@ impl Authority {
         &self,
         request: &str,
         player: &str,
-        organisation: &str,
         validity: Validity,
     ) -> Result<(String, Certificate)> {
-        let mut request = CertificateSigningRequestParams::from_pem(request)
+        let request = CertificateSigningRequestParams::from_pem(request)
             .map_err(|error| Failure::input(format!("cannot read the request: {error}")))?;
-        request.params = params(player, organisation, validity)?;
-        request.params.subject_alt_names = vec![alternative(&format!("player-{player}"))?];
-        request.params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        request.params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        request.params.use_authority_key_identifier_extension = true;
-        let signed = request
-            .signed_by(&self.issuer)
-            .map_err(|error| unsigned(&error))?;
-        Ok((signed.pem(), self.own(signed.der())?))
+        let params = self.of_player(player, Kind::Ecdsa, validity)?;
+        self.sign(&params, &request.public_key)
     }
 
     /// What signs revocation lists.
@@ -248,28 +231,39 @@ impl Authority {
         &self.issuer
     }
 
-    fn sign(&self, params: CertificateParams, key: &KeyPair) -> Result<Issued> {
-        let signed = params
-            .signed_by(key, &self.issuer)
-            .map_err(|error| unsigned(&error))?;
+    fn of_player(&self, player: &str, kind: Kind, validity: Validity) -> Result<CertificateParams> {
+        let mut params = params(player, &self.organisation, validity)?;
+        params.subject_alt_names = vec![alternative(&format!("player-{player}"))?];
+        params.key_usages = usages(kind);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        Ok(params)
+    }
+
+    fn issue(&self, params: &CertificateParams, kind: Kind) -> Result<Issued> {
+        let key = key::generate(kind, 2048)?;
+        let (pem, certificate) = self.sign(params, &key)?;
         Ok(Issued {
-            pem: signed.pem(),
-            certificate: self.own(signed.der())?,
+            pem,
+            certificate,
             key: Secret::new(key.serialize_pem()),
         })
     }
 
-    /// An unusual subject may come out in another encoding, and then no peer finds the signer.
-    fn own(&self, der: &[u8]) -> Result<Certificate> {
-        let signed = Certificate::from_der(der)?;
-        if signed.is_signed_by(&self.certificate) {
-            Ok(signed)
-        } else {
-            Err(Failure::input(format!(
+    fn sign(
+        &self,
+        params: &CertificateParams,
+        key: &impl PublicKeyData,
+    ) -> Result<(String, Certificate)> {
+        let signed = params.signed_by(key, &self.issuer).map_err(unsigned)?;
+        let certificate = Certificate::from_der(signed.der())?;
+        // An unusual subject may come out in another encoding, and then no peer finds the signer.
+        if !certificate.is_signed_by(&self.certificate) {
+            return Err(Failure::input(format!(
                 "cannot sign with {}: its subject is not encoded in a way that is known",
                 self.certificate.subject
-            )))
+            )));
         }
+        Ok((signed.pem(), certificate))
     }
 }
 
@@ -310,14 +304,11 @@ fn alternative(name: &str) -> Result<SanType> {
     if let Ok(address) = name.parse::<IpAddr>() {
         return Ok(SanType::IpAddress(address));
     }
-    let wrong = |error| {
-        Failure::input(format!(
-            "cannot put the name {name:?} into a certificate: {error}"
-        ))
-    };
+    let doing = format!("cannot put the name {name:?} into a certificate");
+    let wrong = |error| Failure::input(format!("{doing}: {error}"));
     Ok(SanType::DnsName(name.try_into().map_err(wrong)?))
 }
 
-fn unsigned(error: &rcgen::Error) -> Failure {
+fn unsigned(error: rcgen::Error) -> Failure {
     Failure::input(format!("cannot sign: {error}"))
 }

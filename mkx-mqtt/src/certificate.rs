@@ -1,5 +1,6 @@
 //! What stands in a certificate.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -41,11 +42,7 @@ impl Certificate {
     /// # Errors
     /// Exit 3 where there is none.
     pub fn read(path: &Path) -> Result<Certificate> {
-        let cannot = |cause: &dyn std::fmt::Display| {
-            Failure::input(format!("cannot read {}: {cause}", path.display()))
-        };
-        let text = std::fs::read(path).map_err(|error| cannot(&error))?;
-        Certificate::parse(&text).map_err(|failure| cannot(&failure))
+        read(path, Certificate::parse)
     }
 
     /// Reads the first certificate in a PEM text.
@@ -62,27 +59,18 @@ impl Certificate {
             Timestamp::from_second(second)
                 .map_err(|_| Failure::input("its validity is out of range"))
         };
-        let names = match x509.subject_alternative_name() {
-            Ok(Some(extension)) => {
-                let names = extension.value.general_names.iter();
-                names.filter_map(shown).collect()
-            }
-            _ => Vec::new(),
-        };
+        let names = x509.subject_alternative_name().ok().flatten();
+        let names = names.map_or(&[][..], |names| &names.value.general_names);
+        let common_name = x509.subject().iter_common_name().next();
         Ok(Certificate {
             der: der.to_vec(),
             subject: x509.subject().to_string(),
             subject_der: x509.subject().as_raw().to_vec(),
-            common_name: x509
-                .subject()
-                .iter_common_name()
-                .next()
-                .and_then(|name| name.as_str().ok())
-                .map(str::to_owned),
+            common_name: common_name.and_then(|name| Some(name.as_str().ok()?.to_owned())),
             serial: x509.tbs_certificate.serial.clone(),
             not_before: time(x509.validity().not_before.timestamp())?,
             not_after: time(x509.validity().not_after.timestamp())?,
-            names,
+            names: names.iter().filter_map(shown).collect(),
             public_key: x509.public_key().raw.to_vec(),
             is_authority: x509.is_ca(),
         })
@@ -107,12 +95,11 @@ impl Certificate {
 
     /// True where it carries the name, or a wildcard for it.
     pub fn carries(&self, name: &str) -> bool {
+        let parent = name.split_once('.').map(|(_, parent)| parent);
         self.names.iter().any(|carried| {
+            let wildcard = carried.strip_prefix("*.").zip(parent);
             carried.eq_ignore_ascii_case(name)
-                || carried.strip_prefix("*.").is_some_and(|parent| {
-                    name.split_once('.')
-                        .is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent))
-                })
+                || wildcard.is_some_and(|(carried, parent)| carried.eq_ignore_ascii_case(parent))
         })
     }
 
@@ -121,6 +108,13 @@ impl Certificate {
         let digest = Sha256::digest(&self.der);
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// Reads something of a file.
+pub fn read<T>(path: &Path, parse: fn(&[u8]) -> Result<T>) -> Result<T> {
+    let doing = format!("cannot read {}", path.display());
+    let text = std::fs::read(path).map_err(|error| Failure::input(format!("{doing}: {error}")))?;
+    parse(&text).map_err(|failure| failure.context(doing))
 }
 
 /// Whole days until an instant; negative once it is past.
@@ -139,15 +133,11 @@ pub fn first(text: &[u8], label: &str) -> Result<Pem> {
 fn shown(name: &GeneralName) -> Option<String> {
     match name {
         GeneralName::DNSName(name) => Some((*name).to_owned()),
-        GeneralName::IPAddress(bytes) => match bytes.len() {
-            4 => <[u8; 4]>::try_from(*bytes)
-                .ok()
-                .map(|b| std::net::Ipv4Addr::from(b).to_string()),
-            16 => <[u8; 16]>::try_from(*bytes)
-                .ok()
-                .map(|b| std::net::Ipv6Addr::from(b).to_string()),
-            _ => None,
-        },
+        GeneralName::IPAddress(bytes) => {
+            let v4 = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+            let address = v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from));
+            Some(address.ok()?.to_string())
+        }
         _ => None,
     }
 }

@@ -6,7 +6,6 @@ use mkx_contract::{EnvironmentName, Failure, Result, Site};
 
 use crate::authority::{Authority, Validity};
 use crate::broker::{self, Door, Ending, Protocol, Session};
-use crate::key::Kind;
 use crate::revocation::PROBE;
 
 /// A broker reads its files soon after it was told, not at once.
@@ -23,26 +22,16 @@ pub fn revocation_holds(
 ) -> Result<()> {
     let mqtt = site.environment(environment).mqtt()?;
     let door = |serial| -> Result<Door> {
-        let device = "mkx-probe-revocation";
-        let issued = authority.player(device, &site.name, Kind::Ecdsa, Validity::hour(), serial)?;
+        let issued = authority.probe("mkx-probe-revocation", Validity::hour(), serial)?;
         Door::tls(mqtt, &authority.certificate, Some(&issued))
     };
-    let (good, revoked) = (door(None)?, door(Some(PROBE))?);
-    let outcome = broker::on_its_own(DEADLINE * 2, async move {
-        let since = Instant::now();
-        loop {
-            let good = attempt(&good).await;
-            let revoked = attempt(&revoked).await;
-            let cause = match (&good, &revoked) {
-                (None, Some(Ending::Refused(_))) => return Ok(()),
-                (Some(ending), _) => format!("it does not accept a good certificate: {ending}"),
-                (None, None) => "it accepts a revoked certificate".into(),
-                (None, Some(ending)) => format!("a revoked certificate: {ending}"),
-            };
-            if since.elapsed() > DEADLINE {
-                return Err(cause);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+    let doors = [door(None)?, door(Some(PROBE))?];
+    let outcome = in_time(doors, async |[good, revoked]| {
+        match (attempt(good).await, attempt(revoked).await) {
+            (None, Some(Ending::Refused(_))) => Ok(()),
+            (Some(ending), _) => Err(format!("it does not accept a good certificate: {ending}")),
+            (None, None) => Err("it accepts a revoked certificate".into()),
+            (None, Some(ending)) => Err(format!("a revoked certificate: {ending}")),
         }
     })?;
     outcome.map_err(|cause| {
@@ -61,28 +50,35 @@ pub fn shows(
     fingerprint: &str,
 ) -> Result<()> {
     let mqtt = site.environment(environment).mqtt()?;
-    let device = "mkx-probe-server";
-    let issued = authority.player(device, &site.name, Kind::Ecdsa, Validity::hour(), None)?;
+    let issued = authority.probe("mkx-probe-server", Validity::hour(), None)?;
     let door = Door::tls(mqtt, &authority.certificate, Some(&issued))?;
     let expected = fingerprint.to_owned();
-    let outcome = broker::on_its_own(DEADLINE * 2, async move {
-        let since = Instant::now();
-        loop {
-            let cause = match attempt(&door).await {
-                None if door.shown().as_deref() == Some(&expected) => return Ok(()),
-                None => "it shows another certificate".into(),
-                Some(ending) => ending.to_string(),
-            };
-            if since.elapsed() > DEADLINE {
-                return Err(cause);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+    let outcome = in_time(door, async move |door| match attempt(door).await {
+        None if door.shown().as_deref() == Some(&expected) => Ok(()),
+        None => Err("it shows another certificate".into()),
+        Some(ending) => Err(ending.to_string()),
     })?;
     outcome.map_err(|cause| {
         Failure::peer(format!(
             "cannot show that the broker of {environment} took its new certificate: {cause}"
         ))
+    })
+}
+
+/// Looks until it is well, or the time is over; then what is still wrong.
+fn in_time<D: Send + Sync + 'static>(
+    doors: D,
+    look: impl AsyncFn(&D) -> Result<(), String> + Send + 'static,
+) -> Result<Result<(), String>> {
+    broker::on_its_own(DEADLINE * 2, move || async move {
+        let since = Instant::now();
+        loop {
+            match look(&doors).await {
+                Err(_) if since.elapsed() <= DEADLINE => {}
+                outcome => return outcome,
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     })
 }
 

@@ -29,8 +29,8 @@ pub struct Entry {
     reason: Option<u8>,
 }
 
-/// A revocation list.
-#[derive(Debug, Clone)]
+/// A revocation list; by default it has no entries.
+#[derive(Debug, Clone, Default)]
 pub struct Revocations {
     /// When it lapses; a broker then refuses every device.
     pub next_update: Timestamp,
@@ -46,11 +46,7 @@ impl Revocations {
     /// # Errors
     /// Exit 3 where it is none.
     pub fn read(path: &Path) -> Result<Revocations> {
-        let cannot = |cause: &dyn std::fmt::Display| {
-            Failure::input(format!("cannot read {}: {cause}", path.display()))
-        };
-        let text = std::fs::read(path).map_err(|error| cannot(&error))?;
-        Revocations::parse(&text).map_err(|failure| cannot(&failure))
+        certificate::read(path, Revocations::parse)
     }
 
     /// Reads the first list in a PEM text.
@@ -68,13 +64,11 @@ impl Revocations {
                 reason: revoked.reason_code().map(|(_, code)| code.0),
             })
             .collect();
-        let number =
-            list.extensions()
-                .iter()
-                .find_map(|extension| match extension.parsed_extension() {
-                    ParsedExtension::CRLNumber(number) => Some(number.clone()),
-                    _ => None,
-                });
+        let mut extensions = list.extensions().iter();
+        let number = extensions.find_map(|extension| match extension.parsed_extension() {
+            ParsedExtension::CRLNumber(number) => Some(number.clone()),
+            _ => None,
+        });
         Ok(Revocations {
             next_update: Timestamp::from_second(next.timestamp())
                 .map_err(|_| wrong("its end is out of range"))?,
@@ -82,16 +76,6 @@ impl Revocations {
             number: number.unwrap_or_default(),
             der: pem.contents.clone(),
         })
-    }
-
-    /// A list without entries.
-    pub fn empty() -> Revocations {
-        Revocations {
-            next_update: Timestamp::UNIX_EPOCH,
-            entries: Vec::new(),
-            number: BigUint::default(),
-            der: Vec::new(),
-        }
     }
 
     /// True where `authority` has signed it.
@@ -134,14 +118,13 @@ impl Revocations {
         self.add(BigUint::from_bytes_be(PROBE));
         self.number += 1u32;
         let now = OffsetDateTime::now_utc();
-        let key_identifier = key_identifier(&authority.certificate);
         let list = CertificateRevocationListParams {
             this_update: now - Duration::hours(1),
             next_update: now + Duration::days(days.into()),
             crl_number: serial_number(&self.number),
             issuing_distribution_point: None,
             revoked_certs: self.entries.iter().map(revoked).collect(),
-            key_identifier_method: key_identifier,
+            key_identifier_method: key_identifier(&authority.certificate),
         };
         let cannot = |error| Failure::input(format!("cannot sign the revocation list: {error}"));
         let signed = list.signed_by(authority.issuer()).map_err(cannot)?;
@@ -168,7 +151,7 @@ pub fn parse_serial(text: &str) -> Result<BigUint> {
         None => BigUint::parse_bytes(text.replace(':', "").as_bytes(), 16),
     };
     match parsed {
-        Some(serial) if serial.bits() > 0 && serial.bits() <= 160 => Ok(serial),
+        Some(serial) if (1..=160).contains(&serial.bits()) => Ok(serial),
         _ => Err(
             Failure::usage(format!("cannot use the serial number {text:?}"))
                 .hint("write it in decimal, or in hexadecimal as 0x… or 4f:…"),
@@ -208,13 +191,12 @@ fn key_identifier(authority: &Certificate) -> KeyIdMethod {
     let Ok((_, x509)) = X509Certificate::from_der(&authority.der) else {
         return KeyIdMethod::Sha256;
     };
-    x509.extensions()
-        .iter()
-        .find_map(|extension| match extension.parsed_extension() {
-            ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
-            _ => None,
-        })
-        .map_or(KeyIdMethod::Sha256, KeyIdMethod::PreSpecified)
+    let mut extensions = x509.extensions().iter();
+    let own = extensions.find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
+        _ => None,
+    });
+    own.map_or(KeyIdMethod::Sha256, KeyIdMethod::PreSpecified)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Where and as whom a broker is entered.
 
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mkx_contract::record::site::Mqtt;
@@ -46,41 +47,11 @@ impl Door {
     /// The port for TLS; the broker must show a certificate of `authority` with the name that
     /// devices know it by, wherever it is reached.
     pub fn tls(mqtt: &Mqtt, authority: &Certificate, client: Option<&Issued>) -> Result<Door> {
-        let cannot = |error: &dyn std::fmt::Display| {
-            Failure::input(format!("cannot speak TLS to {}: {error}", mqtt.public_host))
-        };
-        let provider = Arc::new(default_provider());
-        let mut roots = RootCertStore::empty();
-        roots
-            .add(CertificateDer::from(authority.der.clone()))
-            .map_err(|error| cannot(&error))?;
-        let inner = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
-            .build()
-            .map_err(|error| cannot(&error))?;
         let shown = Arc::<Shown>::default();
-        let name =
-            ServerName::try_from(mqtt.public_host.clone()).map_err(|error| cannot(&error))?;
-        let verifier = ByName {
-            inner,
-            name,
-            shown: shown.clone(),
-        };
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| cannot(&error))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier));
-        let config = match client {
-            None => config.with_no_client_auth(),
-            Some(issued) => {
-                let chain = vec![CertificateDer::from(issued.certificate.der.clone())];
-                let key = PrivateKeyDer::from_pem_slice(issued.key.expose().as_bytes())
-                    .map_err(|error| cannot(&error))?;
-                config
-                    .with_client_auth_cert(chain, key)
-                    .map_err(|error| cannot(&error))?
-            }
-        };
+        let config = config(&mqtt.public_host, authority, client, shown.clone());
+        let config = config.map_err(|error| {
+            Failure::input(format!("cannot speak TLS to {}: {error}", mqtt.public_host))
+        })?;
         Ok(Door {
             host: mqtt.address().into(),
             port: mqtt.port,
@@ -92,12 +63,36 @@ impl Door {
 
     /// SHA-256 of the certificate that the broker showed last.
     pub fn shown(&self) -> Option<String> {
-        self.shown
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let shown = self.shown.0.lock();
+        shown.unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn config(
+    host: &str,
+    authority: &Certificate,
+    client: Option<&Issued>,
+    shown: Arc<Shown>,
+) -> Result<ClientConfig, Box<dyn Error>> {
+    let provider = Arc::new(default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(authority.der.clone()))?;
+    let inner = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
+    let verifier = ByName {
+        inner: inner.build()?,
+        name: ServerName::try_from(host.to_owned())?,
+        shown,
+    };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let Some(issued) = client else {
+        return Ok(config.with_no_client_auth());
+    };
+    let chain = vec![CertificateDer::from(issued.certificate.der.clone())];
+    let key = PrivateKeyDer::from_pem_slice(issued.key.expose().as_bytes())?;
+    Ok(config.with_client_auth_cert(chain, key)?)
 }
 
 /// Checks the broker's certificate for the name that devices use, not for the address that was

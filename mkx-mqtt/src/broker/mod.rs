@@ -17,7 +17,7 @@ use mkx_contract::{Failure, Result};
 
 pub use door::Door;
 pub use ending::Ending;
-pub use session::{Message, Protocol, Session, Will};
+pub use session::{Protocol, Session, Will};
 
 /// The thread whose panics are answers.
 const THREAD: &str = "broker";
@@ -26,9 +26,9 @@ const THREAD: &str = "broker";
 ///
 /// # Errors
 /// Exit 4 where it does not end in time, or dies of what a broker sent.
-pub fn on_its_own<T: Send + 'static>(
+pub fn on_its_own<T: Send + 'static, F: Future<Output = T>>(
     limit: Duration,
-    body: impl Future<Output = T> + Send + 'static,
+    body: impl FnOnce() -> F + Send + 'static,
 ) -> Result<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -49,7 +49,7 @@ pub fn on_its_own<T: Send + 'static>(
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
-            let _ = sender.send(runtime.block_on(body));
+            let _ = sender.send(runtime.block_on(body()));
             // A name that is still being looked up is not waited for.
             runtime.shutdown_background();
             std::io::Result::Ok(())

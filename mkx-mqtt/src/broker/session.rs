@@ -1,11 +1,9 @@
 //! One connection, in either version of the protocol.
 
-use std::fmt;
-use std::future::Future;
 use std::time::Duration;
 
 use rumqttc::v5;
-use rumqttc::v5::mqttbytes::v5::{PubAckReason, SubscribeReasonCode};
+use rumqttc::v5::mqttbytes::v5::{LastWill, PubAckReason, SubscribeReasonCode};
 use rumqttc::{QoS, TlsConfiguration, Transport};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +13,8 @@ use super::{Door, Ending};
 
 const CONNECTING: Duration = Duration::from_secs(5);
 const ANSWERING: Duration = Duration::from_secs(4);
+const QOS_V4: QoS = QoS::AtLeastOnce;
+const QOS_V5: v5::mqttbytes::QoS = v5::mqttbytes::QoS::AtLeastOnce;
 /// Requests that may be on their way.
 const IN_FLIGHT: u16 = 16;
 /// The largest packet that is read.
@@ -29,15 +29,6 @@ pub enum Protocol {
     /// 5
     #[serde(rename = "5")]
     V5,
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Protocol::V4 => "3.1.1",
-            Protocol::V5 => "5",
-        })
-    }
 }
 
 /// What the broker publishes when the connection breaks.
@@ -100,14 +91,8 @@ impl Session {
             },
             heard: Vec::new(),
         };
-        let accepted = async {
-            loop {
-                if let Event::Accepted = session.next().await? {
-                    return Ok(());
-                }
-            }
-        };
-        within(CONNECTING, "connecting", accepted).await?;
+        let accepted = |event| matches!(event, Event::Accepted).then_some(());
+        session.wait(CONNECTING, "connecting", accepted).await?;
         Ok(session)
     }
 
@@ -118,51 +103,35 @@ impl Session {
         payload: &str,
         retain: bool,
     ) -> Result<Option<bool>, Ending> {
+        let payload = payload.to_owned();
         let asked = match &self.link {
-            Link::V4(client, _) => client
-                .try_publish(topic, QoS::AtLeastOnce, retain, payload.to_owned())
-                .is_ok(),
-            Link::V5(client, _) => client
-                .try_publish(
-                    topic,
-                    v5::mqttbytes::QoS::AtLeastOnce,
-                    retain,
-                    payload.to_owned(),
-                )
-                .is_ok(),
+            Link::V4(client, _) => client.try_publish(topic, QOS_V4, retain, payload).is_ok(),
+            Link::V5(client, _) => client.try_publish(topic, QOS_V5, retain, payload).is_ok(),
         };
         if !asked {
             return Err(Ending::Stalled("publishing"));
         }
-        within(ANSWERING, "publishing", async {
-            loop {
-                if let Event::Published(taken) = self.next().await? {
-                    return Ok(taken);
-                }
-            }
-        })
-        .await
+        let taken = |event| match event {
+            Event::Published(taken) => Some(taken),
+            _ => None,
+        };
+        self.wait(ANSWERING, "publishing", taken).await
     }
 
     /// Subscribes; whether the broker grants it.
     pub async fn subscribe(&mut self, filter: &str) -> Result<bool, Ending> {
         let asked = match &self.link {
-            Link::V4(client, _) => client.try_subscribe(filter, QoS::AtLeastOnce).is_ok(),
-            Link::V5(client, _) => client
-                .try_subscribe(filter, v5::mqttbytes::QoS::AtLeastOnce)
-                .is_ok(),
+            Link::V4(client, _) => client.try_subscribe(filter, QOS_V4).is_ok(),
+            Link::V5(client, _) => client.try_subscribe(filter, QOS_V5).is_ok(),
         };
         if !asked {
             return Err(Ending::Stalled("subscribing"));
         }
-        within(ANSWERING, "subscribing", async {
-            loop {
-                if let Event::Subscribed(granted) = self.next().await? {
-                    return Ok(granted);
-                }
-            }
-        })
-        .await
+        let granted = |event| match event {
+            Event::Subscribed(granted) => Some(granted),
+            _ => None,
+        };
+        self.wait(ANSWERING, "subscribing", granted).await
     }
 
     /// Waits for a message; whether it came.
@@ -206,6 +175,24 @@ impl Session {
         }
     }
 
+    /// Waits for an event, for no longer than `limit`.
+    async fn wait<T>(
+        &mut self,
+        limit: Duration,
+        phase: &'static str,
+        is_it: impl Fn(Event) -> Option<T>,
+    ) -> Result<T, Ending> {
+        let came = async {
+            loop {
+                if let Some(came) = is_it(self.next().await?) {
+                    return Ok(came);
+                }
+            }
+        };
+        let came = timeout(limit, came).await;
+        came.unwrap_or(Err(Ending::Stalled(phase)))
+    }
+
     async fn next(&mut self) -> Result<Event, Ending> {
         let event = match &mut self.link {
             Link::V4(_, events) => event_v4(events.poll().await?),
@@ -216,16 +203,6 @@ impl Session {
         }
         Ok(event)
     }
-}
-
-async fn within<T>(
-    limit: Duration,
-    phase: &'static str,
-    work: impl Future<Output = Result<T, Ending>>,
-) -> Result<T, Ending> {
-    timeout(limit, work)
-        .await
-        .unwrap_or(Err(Ending::Stalled(phase)))
 }
 
 fn transport(door: &Door) -> Transport {
@@ -246,13 +223,8 @@ fn link_v4(id: String, door: &Door, will: Option<&Will>) -> Link {
         options.set_credentials(user, password.expose());
     }
     if let Some(will) = will {
-        let payload = will.payload.clone();
-        options.set_last_will(rumqttc::LastWill::new(
-            &will.topic,
-            payload,
-            QoS::AtLeastOnce,
-            false,
-        ));
+        let (topic, payload) = (&will.topic, will.payload.clone());
+        options.set_last_will(rumqttc::LastWill::new(topic, payload, QOS_V4, false));
     }
     let (client, events) = rumqttc::AsyncClient::new(options, usize::from(IN_FLIGHT));
     Link::V4(client, Box::new(events))
@@ -268,14 +240,8 @@ fn link_v5(id: String, door: &Door, will: Option<&Will>) -> Link {
         options.set_credentials(user, password.expose());
     }
     if let Some(will) = will {
-        let payload = will.payload.clone();
-        options.set_last_will(v5::mqttbytes::v5::LastWill::new(
-            &will.topic,
-            payload,
-            v5::mqttbytes::QoS::AtLeastOnce,
-            false,
-            None,
-        ));
+        let (topic, payload) = (&will.topic, will.payload.clone());
+        options.set_last_will(LastWill::new(topic, payload, QOS_V5, false, None));
     }
     let (client, events) = v5::AsyncClient::new(options, usize::from(IN_FLIGHT));
     Link::V5(client, Box::new(events))
@@ -289,11 +255,10 @@ fn event_v4(event: rumqttc::Event) -> Event {
     match packet {
         Packet::ConnAck(_) => Event::Accepted,
         Packet::PubAck(_) => Event::Published(None),
-        Packet::SubAck(ack) => Event::Subscribed(
-            ack.return_codes
-                .iter()
-                .all(|code| *code != rumqttc::SubscribeReasonCode::Failure),
-        ),
+        Packet::SubAck(ack) => {
+            let refused = rumqttc::SubscribeReasonCode::Failure;
+            Event::Subscribed(!ack.return_codes.contains(&refused))
+        }
         Packet::Publish(publish) => Event::Heard(Message {
             topic: publish.topic,
             payload: String::from_utf8_lossy(&publish.payload).into_owned(),
@@ -314,11 +279,10 @@ fn event_v5(event: v5::Event) -> Event {
             ack.reason,
             PubAckReason::Success | PubAckReason::NoMatchingSubscribers
         ))),
-        Packet::SubAck(ack) => Event::Subscribed(
-            ack.return_codes
-                .iter()
-                .all(|code| matches!(code, SubscribeReasonCode::Success(_))),
-        ),
+        Packet::SubAck(ack) => {
+            let is_granted = |code: &_| matches!(code, SubscribeReasonCode::Success(_));
+            Event::Subscribed(ack.return_codes.iter().all(is_granted))
+        }
         Packet::Publish(publish) => Event::Heard(Message {
             topic: String::from_utf8_lossy(&publish.topic).into_owned(),
             payload: String::from_utf8_lossy(&publish.payload).into_owned(),

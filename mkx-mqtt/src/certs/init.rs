@@ -6,10 +6,10 @@ use mkx_contract::tool::{confirm, output, voice};
 use mkx_contract::{Answer, EnvironmentName, Failure, Result, Site};
 use serde_json::{Value, json};
 
-use super::{Authority as Report, Folder, Signed, unwritten};
+use super::{Authority as Report, Folder, Signed, names};
 use crate::authority::{Authority, Presence, presence};
 use crate::certificate::Certificate;
-use crate::changing;
+use crate::changing::{self, unwritten};
 use crate::key::Kind;
 use crate::place::Files;
 use crate::revocation::Revocations;
@@ -44,21 +44,16 @@ impl Arguments {
     pub fn run(&self, common: &Common) -> Result<Answer> {
         let site = self.folder.site(common, self.environment)?;
         let environment = self.environment;
-        confirm::change(
-            &site,
-            environment,
-            self.confirm.as_deref(),
-            "make a certificate authority",
-        )?;
+        let doing = "make a certificate authority";
+        confirm::change(&site, environment, self.confirm.as_deref(), doing)?;
         let report = changing::step(&site, environment, "mkx-mqtt certs init", || {
             self.make(&site)
         })?;
-        voice::say(match report.authority.made {
-            true => {
-                format!("made the authority of {environment}; keep a copy of its key elsewhere")
-            }
-            false => format!("kept the authority of {environment}"),
-        });
+        let (verb, hint) = match report.authority.made {
+            true => ("made", "; keep a copy of its key elsewhere"),
+            false => ("kept", ""),
+        };
+        voice::say(format!("{verb} the authority of {environment}{hint}"));
         output::stdout().document(&report)?;
         Ok(Answer::Yes)
     }
@@ -71,33 +66,28 @@ impl Arguments {
             self.refuse_to_orphan(&files)?;
             let subject = format!("{} MQTT authority", described.domain);
             let (authority, key) = Authority::make(&subject, &site.name, self.key, self.days)?;
-            replace::pair(&files.authority, &authority.pem, key.expose())
-                .map_err(|error| unwritten(&files.authority.certificate(), &error))?;
+            let made = replace::pair(&files.authority, &authority.pem, key.expose());
+            made.map_err(unwritten(&files.authority.certificate()))?;
         }
         let authority = Authority::load(site, self.environment)?;
         if !files.revocations.exists() {
-            let list = Revocations::empty().sign(&authority, self.crl_days)?;
+            let list = Revocations::default().sign(&authority, self.crl_days)?;
             replace::file(&files.revocations, &list, replace::PUBLIC)
-                .map_err(|error| unwritten(&files.revocations, &error))?;
+                .map_err(unwritten(&files.revocations))?;
         }
         let (server, made) = match presence(&files.server) {
             Presence::Whole => (Certificate::read(&files.server.certificate())?, false),
             _ => {
-                let names = super::names(site.environment(self.environment).mqtt()?);
-                let issued = authority.server(&names, &site.name, self.key, self.server_days)?;
+                let issued = authority.server(&names(described)?, self.key, self.server_days)?;
                 replace::pair(&files.server, &issued.pem, issued.key.expose())
-                    .map_err(|error| unwritten(&files.server.certificate(), &error))?;
+                    .map_err(unwritten(&files.server.certificate()))?;
                 (issued.certificate, true)
             }
         };
         let report = Report {
             environment: self.environment,
-            authority: Signed::new(
-                files.authority.certificate(),
-                is_new,
-                &authority.certificate,
-            ),
-            server: Signed::new(files.server.certificate(), made, &server),
+            authority: Signed::new(&files.authority, is_new, &authority.certificate),
+            server: Signed::new(&files.server, made, &server),
             proven: None,
         };
         let detail = json!({ "authority_made": is_new, "server_made": made });

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use jiff::Timestamp;
-use mkx_contract::record::site::Mqtt;
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::{Answer, EnvironmentName, Failure, Record, Result};
+use mkx_contract::tool::replace::Pair;
+use mkx_contract::{Answer, Environment, EnvironmentName, Record, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -97,9 +97,9 @@ pub struct Signed {
 }
 
 impl Signed {
-    fn new(file: PathBuf, made: bool, certificate: &Certificate) -> Signed {
+    fn new(pair: &Pair, made: bool, certificate: &Certificate) -> Signed {
         Signed {
-            file,
+            file: pair.certificate(),
             made,
             subject: certificate.subject.clone(),
             names: certificate.names.clone(),
@@ -112,15 +112,12 @@ impl Signed {
 }
 
 /// Every name under which somebody reaches the environment's broker.
-pub fn names(mqtt: &Mqtt) -> Vec<String> {
+fn names(environment: &Environment) -> Result<Vec<String>> {
+    let mqtt = environment.mqtt()?;
     let mut names = vec![mqtt.public_host.clone(), mqtt.host.clone()];
     names.extend(mqtt.names.iter().cloned());
     names.extend(["localhost".into(), "127.0.0.1".into()]);
     let mut seen = std::collections::HashSet::new();
     names.retain(|name| seen.insert(name.to_ascii_lowercase()));
-    names
-}
-
-fn unwritten(path: &std::path::Path, error: &std::io::Error) -> Failure {
-    Failure::peer(format!("cannot write {}: {error}", path.display()))
+    Ok(names)
 }

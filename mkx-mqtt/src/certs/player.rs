@@ -22,7 +22,7 @@ use crate::{account, changing};
 pub struct Arguments {
     /// The environment
     environment: EnvironmentName,
-    /// The device's own name (Makapix: its player_key)
+    /// The device's own name, as it stands in its topics
     player: String,
     /// Make a private key and put it into the record
     #[arg(long, conflicts_with = "request", required_unless_present = "request")]
@@ -86,22 +86,18 @@ impl Arguments {
         }
         let doing = "sign a certificate for a device";
         confirm::change(&site, environment, self.confirm.as_deref(), doing)?;
-        let request = match &self.request {
-            Some(path) => Some(Input::open(path)?.text()?),
-            None => None,
-        };
+        let read = |path: &PathBuf| Input::open(path)?.text();
+        let request = self.request.as_ref().map(read).transpose()?;
         let bundle = changing::step(&site, environment, "mkx-mqtt certs player", || {
             let authority = Authority::load(&site, environment)?;
             let validity = Validity::days(self.days);
             let (pem, certificate, key) = match &request {
                 Some(request) => {
-                    let (pem, certificate) =
-                        authority.request(request, &self.player, &site.name, validity)?;
+                    let (pem, certificate) = authority.request(request, &self.player, validity)?;
                     (pem, certificate, None)
                 }
                 None => {
-                    let issued =
-                        authority.player(&self.player, &site.name, self.key, validity, None)?;
+                    let issued = authority.player(&self.player, self.key, validity)?;
                     (issued.pem, issued.certificate, Some(issued.key))
                 }
             };

@@ -14,12 +14,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use x509_parser::der_parser::num_bigint::BigUint;
 
-use super::{Folder, unwritten};
+use super::Folder;
 use crate::authority::Authority;
 use crate::certificate::Certificate;
+use crate::changing::{self, unwritten};
 use crate::place::Files;
-use crate::revocation::{self, PROBE};
-use crate::{changing, proof, reload};
+use crate::revocation::{PROBE, Revocations as List, parse_serial};
+use crate::{proof, reload};
 use mkx_contract::tool::replace;
 
 /// What both verbs are told.
@@ -109,31 +110,26 @@ impl Record for Revocations {
 impl RevokeArguments {
     /// Runs the verb.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        let site = self.signing.folder.site(common, self.environment)?;
-        let what = "mkx-mqtt certs revoke";
-        self.signing
-            .run(&site, self.environment, what, |authority, list| {
-                let mut added = Vec::new();
-                for serial in self.which.serials(&site, self.environment, authority)? {
-                    if list.add(serial.clone()) {
-                        added.push(serial.to_string());
-                    }
-                }
-                Ok((true, added))
-            })
+        let (what, environment) = ("mkx-mqtt certs revoke", self.environment);
+        let revoke = |site: &Site, authority: &Authority, list: &mut List| {
+            let mut serials = self.which.serials(site, environment, authority)?;
+            serials.retain(|serial| list.add(serial.clone()));
+            Ok((true, serials.iter().map(BigUint::to_string).collect()))
+        };
+        self.signing.run(common, environment, what, revoke)
     }
 }
 
 impl CrlArguments {
     /// Runs the verb.
     pub fn run(&self, common: &Common) -> Result<Answer> {
-        let site = self.signing.folder.site(common, self.environment)?;
         let what = "mkx-mqtt certs crl";
-        self.signing.run(&site, self.environment, what, |_, list| {
+        let renew = |_: &Site, _: &Authority, list: &mut List| {
             let is_due = list.days_left() <= i64::from(self.within);
             let is_old = !list.names(&BigUint::from_bytes_be(PROBE));
             Ok((self.force || is_due || is_old, Vec::new()))
-        })
+        };
+        self.signing.run(common, self.environment, what, renew)
     }
 }
 
@@ -145,15 +141,14 @@ impl Which {
         authority: &Authority,
     ) -> Result<Vec<BigUint>> {
         if let Some(serial) = &self.serial {
-            return Ok(vec![revocation::parse_serial(serial)?]);
+            return Ok(vec![parse_serial(serial)?]);
         }
         if let Some(path) = &self.certificate {
             let certificate = Certificate::read(path)?;
             if !certificate.is_signed_by(&authority.certificate) {
-                return Err(Failure::refused(format!(
-                    "cannot revoke {}: the authority of {environment} did not sign it",
-                    path.display()
-                )));
+                let cause = format!("the authority of {environment} did not sign it");
+                let file = path.display();
+                return Err(Failure::refused(format!("cannot revoke {file}: {cause}")));
             }
             return Ok(vec![certificate.serial]);
         }
@@ -179,11 +174,12 @@ impl Signing {
     /// `change` adds to the list and says whether it has to be signed anew.
     fn run(
         &self,
-        site: &Site,
+        common: &Common,
         environment: EnvironmentName,
         what: &str,
-        change: impl FnOnce(&Authority, &mut revocation::Revocations) -> Result<(bool, Vec<String>)>,
+        change: impl FnOnce(&Site, &Authority, &mut List) -> Result<(bool, Vec<String>)>,
     ) -> Result<Answer> {
+        let site = &self.folder.site(common, environment)?;
         let doing = "sign a revocation list";
         confirm::change(site, environment, self.confirm.as_deref(), doing)?;
         let (mut report, authority) = changing::step(site, environment, what, || {
@@ -202,11 +198,11 @@ impl Signing {
         &self,
         site: &Site,
         environment: EnvironmentName,
-        change: impl FnOnce(&Authority, &mut revocation::Revocations) -> Result<(bool, Vec<String>)>,
+        change: impl FnOnce(&Site, &Authority, &mut List) -> Result<(bool, Vec<String>)>,
     ) -> Result<((Revocations, Authority), Value)> {
         let file = Files::of(site, environment)?.revocations;
         let authority = Authority::load(site, environment)?;
-        let mut list = revocation::Revocations::read(&file).map_err(|failure| {
+        let mut list = List::read(&file).map_err(|failure| {
             failure.hint(format!(
                 "a list that is lost forgets whom it revoked: bring it back from a backup, or begin one with mkx-mqtt certs init {environment}"
             ))
@@ -218,11 +214,10 @@ impl Signing {
             ))
             .hint("it is another environment's; bring the right one back"));
         }
-        let (is_due, added) = change(&authority, &mut list)?;
+        let (is_due, added) = change(site, &authority, &mut list)?;
         if is_due {
             let pem = list.sign(&authority, self.days)?;
-            replace::file(&file, &pem, replace::PUBLIC)
-                .map_err(|error| unwritten(&file, &error))?;
+            replace::file(&file, &pem, replace::PUBLIC).map_err(unwritten(&file))?;
         }
         let report = Revocations {
             environment,

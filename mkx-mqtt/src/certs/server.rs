@@ -6,11 +6,12 @@ use mkx_contract::tool::{confirm, output, voice};
 use mkx_contract::{Answer, EnvironmentName, Result};
 use serde_json::json;
 
-use super::{Authority as Report, Folder, Signed, unwritten};
+use super::{Authority as Report, Folder, Signed, names};
 use crate::authority::Authority;
+use crate::changing::{self, unwritten};
 use crate::key::Kind;
 use crate::place::Files;
-use crate::{changing, proof, reload};
+use crate::{proof, reload};
 use mkx_contract::tool::replace;
 
 /// The arguments of `certs server`.
@@ -42,27 +43,22 @@ impl Arguments {
         let doing = "replace the broker's certificate";
         confirm::change(&site, environment, self.confirm.as_deref(), doing)?;
         let files = Files::of(&site, environment)?;
-        let (report, authority) =
-            changing::step(&site, environment, "mkx-mqtt certs server", || {
-                let authority = Authority::load(&site, environment)?;
-                let names = super::names(site.environment(environment).mqtt()?);
-                let issued = authority.server(&names, &site.name, self.key, self.days)?;
-                replace::pair(&files.server, &issued.pem, issued.key.expose())
-                    .map_err(|error| unwritten(&files.server.certificate(), &error))?;
-                let report = Report {
-                    environment,
-                    authority: Signed::new(
-                        files.authority.certificate(),
-                        false,
-                        &authority.certificate,
-                    ),
-                    server: Signed::new(files.server.certificate(), true, &issued.certificate),
-                    proven: None,
-                };
-                let detail = json!({ "serial": report.server.serial });
-                Ok(((report, authority), detail))
-            })?;
-        let mut report = report;
+        let what = "mkx-mqtt certs server";
+        let (mut report, authority) = changing::step(&site, environment, what, || {
+            let authority = Authority::load(&site, environment)?;
+            let names = names(site.environment(environment))?;
+            let issued = authority.server(&names, self.key, self.days)?;
+            replace::pair(&files.server, &issued.pem, issued.key.expose())
+                .map_err(unwritten(&files.server.certificate()))?;
+            let report = Report {
+                environment,
+                authority: Signed::new(&files.authority, false, &authority.certificate),
+                server: Signed::new(&files.server, true, &issued.certificate),
+                proven: None,
+            };
+            let detail = json!({ "serial": report.server.serial });
+            Ok(((report, authority), detail))
+        })?;
         if !self.no_reload && reload::broker(&site, environment)? {
             proof::shows(&site, environment, &authority, &report.server.fingerprint)?;
             report.proven = Some(true);
