@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mkx_contract::Secret;
+use rcgen::PublicKeyData;
 
 use super::{Look, file};
 use crate::authority::{Presence, presence};
@@ -17,78 +18,55 @@ const LIST_DAYS: i64 = 5;
 
 /// Looks at them.
 pub fn check(look: &mut Look) {
-    let folder = look.files.authority.folder.clone();
-    file::writable(look, &folder);
-    let pair = look.files.authority.clone();
-    match presence(&pair) {
+    let pair = &look.files.authority;
+    let file = pair.certificate();
+    file::writable(look, &pair.folder);
+    match presence(pair) {
         Presence::Whole => {}
         Presence::None => {
-            look.find(
-                Rule::AuthorityMissing,
-                &pair.certificate(),
-                "there is no authority",
-            );
+            look.find(Rule::AuthorityMissing, &file, "there is no authority");
             return;
         }
-        Presence::Half(missing) => {
-            look.find(
-                Rule::HalfPair,
-                &missing,
-                "it is missing, the other file of the pair is there",
-            );
-        }
+        Presence::Half(missing) => _ = look.half(&missing),
     }
-    if !pair.certificate().exists() {
+    if !file.exists() {
         return;
     }
     let renew =
         "renew the certificate with the same key; a new authority locks out every device of";
-    let Some(authority) = look.certificate(&pair.certificate(), renew) else {
+    let Some(authority) = look.certificate(&file, renew) else {
         return;
     };
     if !authority.is_authority {
-        look.find(
-            Rule::NoAuthority,
-            &pair.certificate(),
-            "it may not sign certificates",
-        );
+        look.find(Rule::NoAuthority, &file, "it may not sign certificates");
     }
-    fits(look, &pair, &authority);
-    shared(look, &pair, &authority);
-    let list = look.files.revocations.clone();
-    revocations(look, &list, &authority);
+    fits(look, pair, &authority);
+    shared(look, &file, &authority);
+    revocations(look, &look.files.revocations, &authority);
 }
 
 /// Finds a key that does not fit its certificate, or that others may read.
 pub fn fits(look: &mut Look, pair: &Pair, certificate: &Certificate) {
-    file::secret(look, &pair.key());
-    let Ok(text) = std::fs::read_to_string(pair.key()) else {
+    let file = pair.key();
+    file::secret(look, &file);
+    let Ok(text) = std::fs::read_to_string(&file) else {
         return;
     };
     match key::parse(&Secret::new(text)) {
-        Ok(key)
-            if rcgen::PublicKeyData::subject_public_key_info(&key) == certificate.public_key => {}
-        Ok(_) => {
-            look.find(
-                Rule::Mismatch,
-                &pair.key(),
-                "it does not fit its certificate",
-            );
-        }
-        Err(failure) => {
-            look.find(Rule::Unreadable, &pair.key(), failure.message);
-        }
+        Ok(key) if key.subject_public_key_info() == certificate.public_key => {}
+        Ok(_) => _ = look.find(Rule::Mismatch, &file, "it does not fit its certificate"),
+        Err(failure) => _ = look.find(Rule::Unreadable, &file, failure.message),
     }
 }
 
-fn shared(look: &mut Look, pair: &Pair, authority: &Certificate) {
-    let Some(others) = &look.others else { return };
+fn shared(look: &mut Look, file: &Path, authority: &Certificate) {
+    let Some(others) = look.others else { return };
     match Certificate::read(&others.authority.certificate()) {
         Ok(other) if other.public_key == authority.public_key => {
-            look.share(Rule::AuthorityShared, "authority", &pair.certificate());
+            look.share(Rule::AuthorityShared, "authority", file);
         }
         Ok(other) if other.subject_der == authority.subject_der => {
-            look.share(Rule::SubjectShared, &authority.subject, &pair.certificate());
+            look.share(Rule::SubjectShared, &authority.subject, file);
         }
         _ => {}
     }
@@ -103,15 +81,10 @@ fn revocations(look: &mut Look, path: &Path, authority: &Certificate) {
         Ok(list) => {
             look.lapses(path, list.next_update, LIST_DAYS, "mkx-mqtt certs crl");
             if !list.is_signed_by(authority) {
-                look.find(
-                    Rule::CrlForeign,
-                    path,
-                    "the environment's authority did not sign it",
-                );
+                let message = "the environment's authority did not sign it";
+                look.find(Rule::CrlForeign, path, message);
             }
         }
-        Err(failure) => {
-            look.find(Rule::Unreadable, path, failure.message);
-        }
+        Err(failure) => _ = look.find(Rule::Unreadable, path, failure.message),
     }
 }

@@ -14,21 +14,13 @@ pub fn secret(look: &mut Look, file: &Path) {
     };
     let mode = metadata.mode() & 0o7777;
     if mode & 0o077 != 0 {
-        look.find(
-            Rule::Readable,
-            file,
-            format!("others may read it: its mode is {mode:04o}"),
-        )
-        .fix = format!("chmod 600 {}", file.display());
+        let message = format!("others may read it: its mode is {mode:04o}");
+        look.find(Rule::Readable, file, message).fix = format!("chmod 600 {}", file.display());
     }
-    if !is_owner_right(metadata.uid(), folder.uid()) {
-        let message = format!(
-            "it belongs to user {}, its folder to user {}",
-            metadata.uid(),
-            folder.uid()
-        );
-        look.find(Rule::Owner, file, message).fix =
-            format!("chown {} {}", folder.uid(), file.display());
+    let (own, its) = (metadata.uid(), folder.uid());
+    if !is_owner_right(own, its) {
+        let message = format!("it belongs to user {own}, its folder to user {its}");
+        look.find(Rule::Owner, file, message).fix = format!("chown {its} {}", file.display());
     }
 }
 

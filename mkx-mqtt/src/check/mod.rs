@@ -14,7 +14,7 @@ use mkx_contract::record::finding::{Accepted, Evidence, Finding, Findings, Rule 
 use mkx_contract::record::site::Mqtt;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::findings;
-use mkx_contract::{Answer, Environment, EnvironmentName, Record, Result, Site};
+use mkx_contract::{Answer, EnvironmentName, Record, Result, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -82,24 +82,24 @@ impl Arguments {
 /// Exit 3 where the one has none, or neither has.
 fn report(site: &Site, only: Option<EnvironmentName>, within: u32) -> Result<Report> {
     let mut found = Found::default();
-    let has_broker = |(_, described): &(_, &Environment)| described.mqtt.is_some();
-    let environments: Vec<EnvironmentName> = match only {
-        Some(only) => vec![only],
-        None if !site.both().iter().any(has_broker) => vec![EnvironmentName::Eb],
-        None => site
-            .both()
-            .into_iter()
-            .filter(has_broker)
-            .map(|(name, _)| name)
-            .collect(),
-    };
+    let has_broker = |name: &EnvironmentName| site.environment(*name).mqtt.is_some();
+    let mut environments = vec![EnvironmentName::Ea, EnvironmentName::Eb];
+    match only {
+        Some(only) => environments = vec![only],
+        None => environments.retain(has_broker),
+    }
+    if environments.is_empty() {
+        // It is said to have none.
+        environments.push(EnvironmentName::Eb);
+    }
     for environment in environments {
+        let others = Files::of(site, environment.other()).ok();
         let mut look = Look {
             site,
             environment,
             mqtt: site.environment(environment).mqtt()?,
-            files: Files::of(site, environment)?,
-            others: Files::of(site, environment.other()).ok(),
+            files: &Files::of(site, environment)?,
+            others: others.as_ref(),
             within: within.into(),
             found: &mut found,
         };
@@ -135,9 +135,9 @@ struct Look<'a> {
     site: &'a Site,
     environment: EnvironmentName,
     mqtt: &'a Mqtt,
-    files: Files,
+    files: &'a Files,
     /// The files of the other environment, where it has a broker.
-    others: Option<Files>,
+    others: Option<&'a Files>,
     within: i64,
     found: &'a mut Found,
 }
@@ -162,12 +162,17 @@ impl Look<'_> {
     }
 
     fn found(&mut self, mut finding: Finding) -> &mut Finding {
-        finding.fix = finding
-            .fix
-            .replace("ENVIRONMENT", &self.environment.to_string());
+        let environment = self.environment.to_string();
+        finding.fix = finding.fix.replace("ENVIRONMENT", &environment);
         self.found.findings.push(finding);
         let findings = &mut self.found.findings;
         findings.last_mut().expect("it was just put there")
+    }
+
+    /// Finds that one file of a pair is missing.
+    fn half(&mut self, missing: &Path) -> &mut Finding {
+        let what = "it is missing, the other file of the pair is there";
+        self.find(Rule::HalfPair, missing, what)
     }
 
     /// Reads a certificate, and says how long it holds.
