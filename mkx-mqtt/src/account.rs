@@ -1,6 +1,6 @@
 //! Mosquitto's password file: `NAME:$7$ITERATIONS$SALT$HASH` a line, PBKDF2 with SHA-512.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::num::NonZeroU32;
 
 use base64::Engine;
@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use mkx_contract::{Failure, Result, Secret};
 use ring::pbkdf2;
 
+const ALGORITHM: pbkdf2::Algorithm = pbkdf2::PBKDF2_HMAC_SHA512;
 /// The salt that Mosquitto 2.0 expects.
 const SALT_BYTES: usize = 12;
 /// Mosquitto writes 101 itself; more is read by every version and costs a login milliseconds.
@@ -29,13 +30,7 @@ impl Hash {
             .map_err(|error| Failure::peer(format!("cannot make a salt: {error}")))?;
         let mut hash = vec![0; 64];
         let bytes = password.expose().as_bytes();
-        pbkdf2::derive(
-            pbkdf2::PBKDF2_HMAC_SHA512,
-            iterations,
-            &salt,
-            bytes,
-            &mut hash,
-        );
+        pbkdf2::derive(ALGORITHM, iterations, &salt, bytes, &mut hash);
         Ok(Hash {
             iterations,
             salt,
@@ -57,8 +52,7 @@ impl Hash {
     /// True where the password is the one that was hashed.
     pub fn is_of(&self, password: &Secret) -> bool {
         let bytes = password.expose().as_bytes();
-        let algorithm = pbkdf2::PBKDF2_HMAC_SHA512;
-        pbkdf2::verify(algorithm, self.iterations, &self.salt, bytes, &self.hash).is_ok()
+        pbkdf2::verify(ALGORITHM, self.iterations, &self.salt, bytes, &self.hash).is_ok()
     }
 }
 
@@ -69,49 +63,31 @@ impl fmt::Display for Hash {
     }
 }
 
-/// A line of a password file: the name, and the hash where it is Mosquitto's present format.
-pub struct Line<'a> {
-    /// The name.
-    pub name: &'a str,
-    /// The hash as it stands there.
-    pub text: &'a str,
-}
-
-/// The accounts of a password file.
-pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
-    text.lines().filter_map(|line| {
-        let line = line.trim();
-        let (name, text) = line.split_once(':')?;
-        (!line.starts_with('#')).then_some(Line { name, text })
-    })
+/// The accounts of a password file: each name, and its hash as it stands there.
+pub fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = text.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once(':'))
 }
 
 /// The password file with an account set, and whether it is new.
 pub fn set(text: &str, name: &str, hash: &Hash) -> (String, bool) {
-    let (mut changed, had) = without(text, name);
-    writeln!(changed, "{name}:{hash}").expect("a string takes everything");
-    (changed, !had)
+    let (others, was_there) = without(text, name);
+    (format!("{others}{name}:{hash}\n"), !was_there)
 }
 
 /// The password file without an account, and whether it was there.
 pub fn without(text: &str, name: &str) -> (String, bool) {
     let is_it = |line: &&str| line.split_once(':').is_some_and(|(n, _)| n.trim() == name);
-    let kept: String = text
-        .lines()
-        .filter(|line| !is_it(line))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    (kept, text.lines().any(|line| is_it(&line)))
+    let (own, others): (Vec<&str>, Vec<&str>) = text.lines().partition(is_it);
+    let others = others.iter().map(|line| format!("{line}\n"));
+    (others.collect(), !own.is_empty())
 }
 
 /// A name that a password file, an ACL and a topic can hold.
 pub fn check_name(name: &str) -> Result<()> {
-    let is_plain = !name.is_empty()
-        && name.len() <= 64
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    if is_plain {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if (1..=64).contains(&name.len()) && name.chars().all(is_plain) {
         return Ok(());
     }
     Err(Failure::input(format!(

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::account::{self, Hash};
-use crate::changing;
+use crate::changing::{self, unwritten};
 use crate::place::Files;
 use mkx_contract::tool::replace;
 
@@ -103,15 +103,11 @@ impl Arguments {
 }
 
 fn change(path: &std::path::Path, user: &str, hash: Option<&Hash>) -> Result<&'static str> {
+    let file = path.display();
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => {
-            return Err(Failure::peer(format!(
-                "cannot read {}: {error}",
-                path.display()
-            )));
-        }
+        Err(error) => return Err(Failure::peer(format!("cannot read {file}: {error}"))),
     };
     let (text, change) = match hash {
         Some(hash) => match account::set(&text, user, hash) {
@@ -121,14 +117,11 @@ fn change(path: &std::path::Path, user: &str, hash: Option<&Hash>) -> Result<&'s
         None => match account::without(&text, user) {
             (text, true) => (text, "deleted"),
             (_, false) => {
-                return Err(Failure::input(format!(
-                    "cannot delete {user:?}: {} has no such account",
-                    path.display()
-                )));
+                let cause = format!("{file} has no such account");
+                return Err(Failure::input(format!("cannot delete {user:?}: {cause}")));
             }
         },
     };
-    replace::file(path, &text, replace::PRIVATE)
-        .map_err(|error| Failure::peer(format!("cannot write {}: {error}", path.display())))?;
+    replace::file(path, &text, replace::PRIVATE).map_err(unwritten(path))?;
     Ok(change)
 }

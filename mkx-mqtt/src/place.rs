@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use mkx_contract::tool::replace::Pair;
 use mkx_contract::{EnvironmentName, Result, Site};
 
-/// The ACL's name, in the configuration directory.
-pub const ACL: &str = "acls";
+/// What the configuration is called.
+pub const CONFIGURATION: &str = "mosquitto.conf";
 
 /// The files of one environment's broker.
 #[derive(Debug, Clone)]
@@ -43,8 +43,8 @@ impl Files {
             authority: pair("ca"),
             server: pair("server"),
             revocations: certificates.join("crl.pem"),
-            configuration: config.join("mosquitto.conf"),
-            acl: config.join(ACL),
+            configuration: config.join(CONFIGURATION),
+            acl: config.join(&mqtt.acl_file),
             passwords: config.join("passwords"),
             folders: [
                 (mqtt.broker_certificates().into(), certificates),

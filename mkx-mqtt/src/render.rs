@@ -11,7 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::place::{self, Files};
+use crate::changing::unwritten;
+use crate::place::{CONFIGURATION, Files};
 use crate::{changing, config};
 use mkx_contract::tool::replace;
 
@@ -58,7 +59,7 @@ impl Record for Broker {
 /// A file of the broker.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Text {
-    /// Its name: `mosquitto.conf` or `acls`.
+    /// Its name: `mosquitto.conf`, or what the site document calls the ACL.
     pub name: String,
     /// Where it was written to; null: it was not.
     pub path: Option<PathBuf>,
@@ -96,13 +97,12 @@ impl Arguments {
         };
         let production = &site.environments.ea.directory;
         let into = std::fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone());
-        let whose = if into.starts_with(production)
+        let is_production = into.starts_with(production)
             || std::fs::canonicalize(production).is_ok_and(|real| into.starts_with(real))
-            || given.is_none() && self.environment == EnvironmentName::Ea
-        {
-            EnvironmentName::Ea
-        } else {
-            EnvironmentName::Eb
+            || given.is_none() && self.environment == EnvironmentName::Ea;
+        let whose = match is_production {
+            true => EnvironmentName::Ea,
+            false => EnvironmentName::Eb,
         };
         let doing = format!("write the broker's configuration in {}", folder.display());
         confirm::change(site, whose, self.confirm.as_deref(), &doing)?;
@@ -110,18 +110,17 @@ impl Arguments {
             for file in &mut broker.files {
                 let path = folder.join(&file.name);
                 let mode = match file.name.as_str() {
-                    place::ACL => mode_of_acl(&path),
-                    _ => replace::PUBLIC,
+                    CONFIGURATION => replace::PUBLIC,
+                    _ => mode_of_acl(&path),
                 };
-                replace::file(&path, &file.text, mode).map_err(|error| {
-                    Failure::peer(format!("cannot write {}: {error}", path.display()))
-                })?;
+                replace::file(&path, &file.text, mode).map_err(unwritten(&path))?;
                 file.path = Some(path);
             }
             Ok(((), json!({ "directory": folder })))
         })?;
         voice::say(format!(
-            "wrote mosquitto.conf and acls in {}; the broker reads the ACL again on SIGHUP, and listeners when it starts",
+            "wrote {CONFIGURATION} and {} in {}; the broker reads the ACL again on SIGHUP, and listeners when it starts",
+            broker.files[0].name,
             folder.display()
         ));
         Ok(())
@@ -144,11 +143,10 @@ pub fn render(site: &Site, environment: EnvironmentName) -> Result<Broker> {
         path: None,
         text,
     };
-    Ok(Broker {
-        environment,
-        files: vec![
-            text(place::ACL, config::acl(site, environment)?),
-            text("mosquitto.conf", config::configuration(site, environment)?),
-        ],
-    })
+    let acl = &site.environment(environment).mqtt()?.acl_file;
+    let files = vec![
+        text(acl, config::acl(site, environment)?),
+        text(CONFIGURATION, config::configuration(site, environment)?),
+    ];
+    Ok(Broker { environment, files })
 }

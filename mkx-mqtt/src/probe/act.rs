@@ -134,7 +134,8 @@ impl Actor {
         }
     }
 
-    async fn open(&self, will: Option<&Will>) -> Result<Session, Ending> {
+    /// Comes to the broker.
+    pub async fn open(&self, will: Option<&Will>) -> Result<Session, Ending> {
         let door = self.place.ground.door(self.identity);
         Session::open(door, self.protocol, will).await
     }
@@ -221,23 +222,18 @@ impl Actor {
         let mut reader = self.place.another(who).await?;
         reader.subscribe(topic).await?;
         // What is kept comes before what is published afterwards.
-        let publisher = match who {
-            Who::Service => Who::Neighbour,
-            Who::Neighbour => Who::Service,
-        };
-        let ground = &self.place.ground;
-        let fence = match publisher {
-            Who::Neighbour => &ground.neighbour.up,
-            Who::Service => &ground.neighbour.down,
+        let neighbour = &self.place.ground.neighbour;
+        let (publisher, fence) = match who {
+            Who::Service => (Who::Neighbour, &neighbour.up),
+            Who::Neighbour => (Who::Service, &neighbour.down),
         };
         reader.subscribe(fence).await?;
         let last = self.place.publish(publisher, fence).await?;
         if !reader.hears(&last, self.patience()).await? {
             return Ok(None);
         }
-        let kept =
-            |message: &crate::broker::Message| message.retained && message.payload == payload;
-        let found = reader.heard.iter().any(kept);
+        let mut kept = reader.heard.iter().filter(|message| message.retained);
+        let found = kept.any(|message| message.payload == payload);
         reader.close().await;
         Ok(Some(found))
     }
@@ -249,21 +245,18 @@ impl Actor {
         for filter in filters {
             granted &= session.subscribe(filter).await?;
         }
-        let not = self
-            .place
-            .publish(reach.read_not.1, reach.read_not.0)
-            .await?;
-        let own = self.place.publish(reach.read.1, reach.read.0).await?;
+        let not = self.tell(reach.read_not).await?;
+        let own = self.tell(reach.read).await?;
         let hears = session.hears(&own, self.patience()).await?;
         let strange =
             session.has_heard(&not) || self.identity.is_device() && self.is_strange(&session);
         session.close().await;
         let (outcome, evidence) = match (strange, hears) {
             (true, _) => (Outcome::TooMuch, "heard what is not its own"),
-            (false, true) => (
-                Outcome::OwnOnly,
-                "heard its own, and not what another heard",
-            ),
+            (false, true) => {
+                let evidence = "heard its own, and not what another heard";
+                (Outcome::OwnOnly, evidence)
+            }
             // Then nothing can come either.
             (false, false) if !granted && filters.len() == 1 => {
                 (Outcome::OwnOnly, "the filter is refused")
@@ -273,13 +266,16 @@ impl Actor {
         Ok(Drawn::new(outcome, evidence))
     }
 
+    /// Lets somebody publish on a topic.
+    async fn tell(&self, (topic, who): (&str, Who)) -> Result<String, Ending> {
+        self.place.publish(who, topic).await
+    }
+
     /// A device hears of nothing but itself.
     fn is_strange(&self, session: &Session) -> bool {
         let device = &self.place.ground.device;
-        session
-            .heard
-            .iter()
-            .any(|message| !message.topic.split('/').any(|level| level == device))
+        let mut topics = session.heard.iter().map(|message| &message.topic);
+        topics.any(|topic| !topic.split('/').any(|level| level == device))
     }
 
     async fn system(&self) -> Result<Drawn, Ending> {
@@ -287,29 +283,24 @@ impl Actor {
         let mut session = self.open(None).await?;
         let granted = session.subscribe("$SYS/#").await?;
         session.subscribe(reach.read.0).await?;
-        let own = self.place.publish(reach.read.1, reach.read.0).await?;
+        let own = self.tell(reach.read).await?;
         let hears = session.hears(&own, self.patience()).await?;
-        let told = session
-            .heard
-            .iter()
-            .any(|message| message.topic.starts_with("$SYS/"));
+        let mut heard = session.heard.iter();
+        let told = heard.any(|message| message.topic.starts_with("$SYS/"));
         session.close().await;
-        Ok(match (told, hears, granted) {
-            (true, ..) => Drawn::new(Outcome::Allowed, "heard the broker's own topics"),
-            (false, true, true) => {
-                Drawn::new(Outcome::Refused, "heard its own, and nothing of the broker")
-            }
-            (false, true, false) => Drawn::new(Outcome::Refused, "the filter is refused"),
-            (false, false, _) => Drawn::new(Outcome::Unknown, "did not hear its own"),
-        })
+        let (outcome, evidence) = match (told, hears, granted) {
+            (true, ..) => (Outcome::Allowed, "heard the broker's own topics"),
+            (_, true, true) => (Outcome::Refused, "heard its own, and nothing of the broker"),
+            (_, true, false) => (Outcome::Refused, "the filter is refused"),
+            (_, false, _) => (Outcome::Unknown, "did not hear its own"),
+        };
+        Ok(Drawn::new(outcome, evidence))
     }
 
     /// Version 5 has an answer to what was forbidden, and it must be no.
     async fn judge(&self, own: &str, taken: Option<bool>) -> Outcome {
-        match (
-            self.place.heard.waits_for(own, self.patience()).await,
-            taken,
-        ) {
+        let is_heard = self.place.heard.waits_for(own, self.patience()).await;
+        match (is_heard, taken) {
             (false, _) => Outcome::TooLittle,
             (true, Some(true)) => Outcome::TooMuch,
             (true, _) => Outcome::OwnOnly,

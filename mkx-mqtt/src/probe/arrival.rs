@@ -102,7 +102,8 @@ async fn settle(ground: &Ground, others: &[String]) -> Result<Settled, (&'static
     Ok((heard, listeners, service, neighbour))
 }
 
-async fn open(door: &Door) -> Result<Session, Ending> {
+/// Connects to a broker.
+pub async fn open(door: &Door) -> Result<Session, Ending> {
     Session::open(door, Protocol::V5, None).await
 }
 

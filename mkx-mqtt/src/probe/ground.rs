@@ -7,7 +7,7 @@ use mkx_contract::record::site::{Mqtt, PLAYER, Right, Topic};
 use mkx_contract::{EnvironmentName, Failure, Result, Secret, Site};
 
 use super::report::Identity;
-use crate::authority::{Authority, Issued, Validity};
+use crate::authority::{Authority, Validity};
 use crate::broker::Door;
 use crate::certificate::Certificate;
 use crate::key::Kind;
@@ -44,13 +44,6 @@ pub struct Topics {
     pub down: String,
     /// It writes, the application reads, and the broker keeps the last message.
     pub kept: String,
-}
-
-impl Topics {
-    /// All of them.
-    pub fn all(&self) -> [&str; 3] {
-        [&self.up, &self.down, &self.kept]
-    }
 }
 
 /// Both brokers; EA's first. Certificates are made for the next hour and in memory only.
@@ -95,52 +88,26 @@ impl Party {
             neighbour: device_name()?,
         })
     }
-
-    fn issue(
-        &self,
-        site: &Site,
-        device: &str,
-        validity: Validity,
-        serial: Option<&[u8]>,
-    ) -> Result<Issued> {
-        self.authority
-            .player(device, &site.name, Kind::Ecdsa, validity, serial)
-    }
 }
 
 impl Ground {
     fn new(site: &Site, own: &Party, other: &Party) -> Result<Ground> {
         let mqtt = site.environment(own.environment).mqtt()?;
         let trusted = &own.authority.certificate;
-        let stranger = stranger(site, &own.authority.certificate)?;
+        let stranger = stranger(site, trusted)?;
         let device = own.device.as_str();
-        let hour = Validity::hour();
-        let revoked = own.revoked.as_deref().unwrap_or(PROBE);
-        let issued = [
-            (
-                Identity::OwnCertificate,
-                own.issue(site, device, hour, None)?,
-            ),
-            (
-                Identity::OtherCertificate,
-                other.issue(site, device, hour, None)?,
-            ),
-            (
-                Identity::Revoked,
-                own.issue(site, device, hour, Some(revoked))?,
-            ),
-            (
-                Identity::Expired,
-                own.issue(site, device, Validity::past(), None)?,
-            ),
-            (
-                Identity::WrongAuthority,
-                stranger.player(device, &site.name, Kind::Ecdsa, hour, None)?,
-            ),
-        ];
+        let (hour, past) = (Validity::hour(), Validity::past());
+        let revoked = Some(own.revoked.as_deref().unwrap_or(PROBE));
         let mut doors = HashMap::new();
-        for (identity, issued) in &issued {
-            doors.insert(*identity, Door::tls(mqtt, trusted, Some(issued))?);
+        for (identity, authority, validity, serial) in [
+            (Identity::OwnCertificate, &own.authority, hour, None),
+            (Identity::OtherCertificate, &other.authority, hour, None),
+            (Identity::Revoked, &own.authority, hour, revoked),
+            (Identity::Expired, &own.authority, past, None),
+            (Identity::WrongAuthority, &stranger, hour, None),
+        ] {
+            let issued = authority.probe(device, validity, serial)?;
+            doors.insert(identity, Door::tls(mqtt, trusted, Some(&issued))?);
         }
         doors.insert(Identity::NoCertificate, Door::tls(mqtt, trusted, None)?);
         let login = |password: &Secret| Some((mqtt.service.user.clone(), password.clone()));
@@ -153,17 +120,16 @@ impl Ground {
         ] {
             doors.insert(identity, Door::plain(mqtt, login));
         }
-        let neighbour = own.issue(site, &own.neighbour, hour, None)?;
+        let neighbour = own.authority.probe(&own.neighbour, hour, None)?;
+        let may_read_system =
+            |topic: &Topic| topic.topic.starts_with("$SYS") && topic.service == Right::Read;
         Ok(Ground {
             environment: own.environment,
             device: own.device.clone(),
             own: topics(mqtt, own.environment, device)?,
             neighbour: topics(mqtt, own.environment, &own.neighbour)?,
             every_device: topics(mqtt, own.environment, "+")?,
-            reads_system: mqtt
-                .topics
-                .iter()
-                .any(|topic| topic.topic.starts_with("$SYS") && topic.service == Right::Read),
+            reads_system: mqtt.topics.iter().any(may_read_system),
             names_revoked: own.revoked.is_some(),
             neighbours_door: Door::tls(mqtt, trusted, Some(&neighbour))?,
             doors,
@@ -172,9 +138,14 @@ impl Ground {
 
     /// Where and how somebody comes in.
     pub fn door(&self, identity: Identity) -> &Door {
-        self.doors
-            .get(&identity)
-            .expect("every identity has a door")
+        let door = self.doors.get(&identity);
+        door.expect("every identity has a door")
+    }
+
+    /// All topics of both devices.
+    pub fn topics(&self) -> impl Iterator<Item = &str> {
+        let both = [&self.own, &self.neighbour].into_iter();
+        both.flat_map(|topics| [topics.up.as_str(), &topics.down, &topics.kept])
     }
 }
 
@@ -184,56 +155,40 @@ fn stranger(site: &Site, like: &Certificate) -> Result<Authority> {
     Ok(Authority::make(name, &site.name, Kind::Ecdsa, 1)?.0)
 }
 
-/// A name as Makapix gives them to its devices, which no device has.
+/// A name that no device has: a random UUID, which an application that reads it as one
+/// understands too.
 fn device_name() -> Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| Failure::peer(format!("cannot make a name: {error}")))?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!(
-        "{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    ))
+    let name = uuid::Builder::from_random_bytes(bytes).into_uuid();
+    Ok(name.to_string())
 }
 
 /// One topic of each kind, as the site document gives them.
 fn topics(mqtt: &Mqtt, environment: EnvironmentName, device: &str) -> Result<Topics> {
-    let find = |what: &str, is_it: &dyn Fn(&Topic) -> bool| {
-        let topic = mqtt
-            .topics
-            .iter()
-            .find(|topic| is_it(topic))
-            .ok_or_else(|| {
-                Failure::input(format!(
-                    "cannot probe {environment}: the site document has no topic that {what}"
-                ))
-                .hint(format!("see environments.{environment}.mqtt.topics"))
-            })?;
-        let levels: Vec<&str> = topic.topic.split('/').collect();
-        let concrete: Vec<&str> = levels
-            .iter()
-            .map(|level| match *level {
-                "+" | "#" => "mkx-probe",
-                level => level,
-            })
-            .collect();
-        Ok(mqtt
-            .topic(&concrete.join("/"), PLAYER)
-            .replace(PLAYER, device))
+    let find = |is_it: &dyn Fn(&Topic) -> bool| {
+        let topic = mqtt.topics.iter().find(|topic| is_it(topic))?;
+        let levels = topic.topic.split('/').map(|level| match level {
+            "+" | "#" => "mkx-probe",
+            level => level,
+        });
+        let concrete = levels.collect::<Vec<_>>().join("/");
+        Some(mqtt.topic(&concrete, PLAYER).replace(PLAYER, device))
+    };
+    let missing = |what: &str| {
+        Failure::input(format!(
+            "cannot probe {environment}: the site document has no topic that {what}"
+        ))
+        .hint(format!("see environments.{environment}.mqtt.topics"))
     };
     let goes_up = |topic: &Topic| topic.player == Right::Write && topic.service == Right::Read;
     let goes_down = |topic: &Topic| topic.player == Right::Read && topic.service == Right::Write;
-    let up = find("a device writes and the application reads", &|topic| {
-        goes_up(topic) && !topic.retained
-    })?;
-    let down = find("the application writes and a device reads", &goes_down)?;
-    let kept =
-        find("is kept", &|topic| goes_up(topic) && topic.retained).unwrap_or_else(|_| up.clone());
+    let up = find(&|topic| goes_up(topic) && !topic.retained);
+    let up = up.ok_or_else(|| missing("a device writes and the application reads"))?;
+    let down = find(&goes_down);
+    let down = down.ok_or_else(|| missing("the application writes and a device reads"))?;
+    let kept = find(&|topic| goes_up(topic) && topic.retained);
+    let kept = kept.unwrap_or_else(|| up.clone());
     Ok(Topics { up, down, kept })
 }

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::arrival::{Place, Who};
-use super::ground::Topics;
+use super::arrival::{Place, Who, open};
 use super::report::{Identity, Leftover};
-use crate::broker::{Ending, Protocol, Session};
+use crate::broker::{Ending, Session};
 
 /// Clears what is left, and says what could not be cleared; nothing where that can not be seen,
 /// because the broker does not let those read who may.
@@ -15,8 +14,7 @@ pub async fn clear(place: &Place) -> Option<Vec<Leftover>> {
     let (topics, _) = kept(place).await;
     for topic in &topics {
         for identity in [Identity::OwnCertificate, Identity::Service] {
-            if let Ok(mut session) = Session::open(ground.door(identity), Protocol::V5, None).await
-            {
+            if let Ok(mut session) = open(ground.door(identity)).await {
                 // Who may not write there has not written there.
                 let _ = session.publish(topic, "", true).await;
                 session.close().await;
@@ -37,20 +35,12 @@ pub async fn clear(place: &Place) -> Option<Vec<Leftover>> {
 /// The topics of both devices on which something is kept, and whether everybody could look.
 async fn kept(place: &Place) -> (BTreeSet<String>, bool) {
     let ground = &place.ground;
-    let own = Session::open(ground.door(Identity::OwnCertificate), Protocol::V5, None);
-    let (service, neighbour) = (Who::Service, Who::Neighbour);
+    let (up, down) = (&ground.neighbour.up, &ground.neighbour.down);
+    let own = open(ground.door(Identity::OwnCertificate)).await;
     let readers = [
-        (
-            place.another(service).await,
-            &ground.neighbour.up,
-            neighbour,
-        ),
-        (
-            place.another(neighbour).await,
-            &ground.neighbour.down,
-            service,
-        ),
-        (own.await, &ground.own.down, service),
+        (place.another(Who::Service).await, up, Who::Neighbour),
+        (place.another(Who::Neighbour).await, down, Who::Service),
+        (own, &ground.own.down, Who::Service),
     ];
     let mut topics = BTreeSet::new();
     let mut is_whole = true;
@@ -74,11 +64,7 @@ async fn look(
     fence: &str,
     publisher: Who,
 ) -> Result<Vec<String>, Ending> {
-    let ground = &place.ground;
-    for topic in [&ground.own, &ground.neighbour]
-        .into_iter()
-        .flat_map(Topics::all)
-    {
+    for topic in place.ground.topics() {
         reader.subscribe(topic).await?;
     }
     let last = place.publish(publisher, fence).await?;

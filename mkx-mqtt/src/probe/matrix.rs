@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use mkx_contract::record::finding::Findings;
+use clap::ValueEnum;
 use mkx_contract::{Failure, Result};
 use tokio::sync::Semaphore;
 
 use super::act::{Actor, Drawn};
 use super::arrival::{Absent, Place, arrive};
-use super::ground::{Ground, Topics};
+use super::ground::Ground;
 use super::hearing::canary;
 use super::leftover;
 use super::report::{Action, Cell, Identity, Outcome, Report};
-use crate::broker::{Ending, Protocol, Session, Will};
+use crate::broker::{Ending, Protocol, Will};
 
 /// How many act at the same time.
 const CROWD: usize = 8;
@@ -26,25 +26,16 @@ type Draft = (Cell, Vec<String>);
 /// Exit 4 where one of them is not there, stalls, or does not speak MQTT.
 pub async fn probe(grounds: [Ground; 2]) -> Result<Report> {
     let topics = grounds.each_ref().map(|ground| {
-        [&ground.own, &ground.neighbour]
-            .into_iter()
-            .flat_map(Topics::all)
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
+        let topics = ground.topics().map(str::to_owned);
+        topics.collect::<Vec<_>>()
     });
     let [ea, eb] = grounds;
     let (ea, eb) = tokio::join!(arrive(ea, &topics[1]), arrive(eb, &topics[0]));
     let places = [judgeable(ea)?, judgeable(eb)?];
     let mut drafts = act(&places).await;
     let mut report = Report {
-        isolated: false,
-        duration_ms: 0,
-        cells_total: 0,
-        cells_confirmed: 0,
-        cells: Vec::new(),
-        crossings: Vec::new(),
         retained_left: Some(Vec::new()),
-        findings: Findings::default(),
+        ..Report::default()
     };
     for place in places.iter().flatten() {
         close(place, &mut drafts, &mut report).await;
@@ -83,7 +74,7 @@ async fn act(places: &[Arrived; 2]) -> Vec<Draft> {
     let mut visits = Vec::new();
     for place in places.iter().flatten() {
         for protocol in [Protocol::V4, Protocol::V5] {
-            for identity in Identity::ALL {
+            for &identity in Identity::value_variants() {
                 let actor = Actor {
                     place: place.clone(),
                     identity,
@@ -109,20 +100,23 @@ async fn visit(actor: Actor, gate: Arc<Semaphore>) -> Vec<Draft> {
         let turned_away = tokio::spawn(async move { knocking.knock().await }).await;
         drop(turn);
         if let Some(drawn) = turned_away.unwrap_or_else(|_| Some(gave_up())) {
-            return Action::ALL
-                .map(|action| actor.cell(action, drawn.clone()))
-                .to_vec();
+            let actions = Action::value_variants().iter();
+            return actions
+                .map(|action| actor.cell(*action, drawn.clone()))
+                .collect();
         }
     }
-    let acts = Action::ALL.map(|action| {
+    let acts = Action::value_variants().iter().map(|&action| {
         let (actor, gate) = (actor.clone(), gate.clone());
-        tokio::spawn(async move {
+        let act = tokio::spawn(async move {
             let _turn = gate.acquire().await;
             actor.act(action).await
-        })
+        });
+        (action, act)
     });
+    let acts: Vec<_> = acts.collect();
     let mut drafts = Vec::new();
-    for (action, act) in Action::ALL.into_iter().zip(acts) {
+    for (action, act) in acts {
         let drawn = act.await.unwrap_or_else(|_| gave_up());
         drafts.push(actor.cell(action, drawn));
     }
@@ -130,10 +124,8 @@ async fn visit(actor: Actor, gate: Arc<Semaphore>) -> Vec<Draft> {
 }
 
 fn gave_up() -> Drawn {
-    Drawn::new(
-        Outcome::Unknown,
-        "what the broker sent made the client give up",
-    )
+    let evidence = "what the broker sent made the client give up";
+    Drawn::new(Outcome::Unknown, evidence)
 }
 
 /// What should come of an act.
@@ -158,15 +150,14 @@ impl Actor {
             topic: ground.neighbour.up.clone(),
             payload: canary(ground.environment),
         };
-        let outcome =
-            match Session::open(ground.door(self.identity), self.protocol, Some(&will)).await {
-                Ok(session) => {
-                    session.close().await;
-                    return None;
-                }
-                Err(Ending::Refused(how)) => Drawn::new(Outcome::Refused, how),
-                Err(ending) => Drawn::new(Outcome::Unknown, ending.to_string()),
-            };
+        let outcome = match self.open(Some(&will)).await {
+            Ok(session) => {
+                session.close().await;
+                return None;
+            }
+            Err(Ending::Refused(how)) => Drawn::new(Outcome::Refused, how),
+            Err(ending) => Drawn::new(Outcome::Unknown, ending.to_string()),
+        };
         Some(Drawn {
             forbidden: vec![will.payload],
             ..outcome
@@ -180,23 +171,34 @@ impl Actor {
             && drawn.outcome != Outcome::Refused
             && !ground.names_revoked
         {
-            evidence = format!(
-                "{evidence}; the revocation list is empty: mkx-mqtt certs crl {}",
-                ground.environment
-            );
+            let hint = format!("mkx-mqtt certs crl {}", ground.environment);
+            evidence = format!("{evidence}; the revocation list is empty: {hint}");
         }
-        let predicted = predicted(ground, self.identity, action);
-        let cell = Cell {
-            identity: self.identity,
-            environment: ground.environment,
-            protocol: self.protocol,
-            action,
-            predicted,
-            observed: drawn.outcome,
-            confirmed: drawn.outcome == predicted,
-            evidence,
-        };
+        let mut cell = untold(ground, self.identity, self.protocol, action);
+        cell.set(drawn.outcome, evidence);
         (cell, drawn.forbidden)
+    }
+}
+
+/// A cell of which only the prediction is known.
+fn untold(ground: &Ground, identity: Identity, protocol: Protocol, action: Action) -> Cell {
+    Cell {
+        identity,
+        environment: ground.environment,
+        protocol,
+        action,
+        predicted: predicted(ground, identity, action),
+        observed: Outcome::Unknown,
+        confirmed: false,
+        evidence: String::new(),
+    }
+}
+
+impl Cell {
+    fn set(&mut self, observed: Outcome, evidence: impl Into<String>) {
+        self.observed = observed;
+        self.confirmed = observed == self.predicted;
+        self.evidence = evidence.into();
     }
 }
 
@@ -205,58 +207,31 @@ impl Actor {
 async fn close(place: &Place, drafts: &mut [Draft], report: &mut Report) {
     let environment = place.ground.environment;
     let is_heard = place.is_still_heard().await;
-    for (cell, forbidden) in drafts.iter_mut() {
-        if cell.environment != environment {
-            continue;
-        }
+    let own = drafts
+        .iter_mut()
+        .filter(|(cell, _)| cell.environment == environment);
+    for (cell, forbidden) in own {
         if forbidden.iter().any(|payload| place.heard.has(payload)) {
-            set(
-                cell,
-                Outcome::TooMuch,
-                "somebody heard what nobody must hear",
-            );
+            cell.set(Outcome::TooMuch, "somebody heard what nobody must hear");
         } else if !is_heard && !forbidden.is_empty() {
-            set(
-                cell,
-                Outcome::Unknown,
-                "those who listen hear nothing any more",
-            );
+            cell.set(Outcome::Unknown, "those who listen hear nothing any more");
         }
     }
     report.crossings.extend(place.heard.crossings());
     let left = leftover::clear(place).await;
-    report.retained_left = report
-        .retained_left
-        .take()
-        .zip(left)
-        .map(|(mut all, left)| {
-            all.extend(left);
-            all
-        });
-}
-
-fn set(cell: &mut Cell, observed: Outcome, evidence: &str) {
-    cell.observed = observed;
-    cell.confirmed = observed == cell.predicted;
-    cell.evidence = evidence.into();
+    let all = report.retained_left.take().zip(left);
+    report.retained_left = all.map(|(all, left)| [all, left].concat());
 }
 
 /// The cells of a broker on which nobody could judge.
 fn unjudged(absent: &Absent) -> Vec<Cell> {
     let mut cells = Vec::new();
     for protocol in [Protocol::V4, Protocol::V5] {
-        for identity in Identity::ALL {
-            for action in Action::ALL {
-                cells.push(Cell {
-                    identity,
-                    environment: absent.ground.environment,
-                    protocol,
-                    action,
-                    predicted: predicted(&absent.ground, identity, action),
-                    observed: Outcome::Unknown,
-                    confirmed: false,
-                    evidence: absent.cause.clone(),
-                });
+        for &identity in Identity::value_variants() {
+            for &action in Action::value_variants() {
+                let mut cell = untold(&absent.ground, identity, protocol, action);
+                cell.evidence.clone_from(&absent.cause);
+                cells.push(cell);
             }
         }
     }

@@ -52,7 +52,7 @@ impl Arguments {
             "asking both brokers, as the devices {} and {} and as the application",
             grounds[0].device, grounds[1].device
         ));
-        let mut report = broker::on_its_own(LIMIT, matrix::probe(grounds))??;
+        let mut report = broker::on_its_own(LIMIT, || matrix::probe(grounds))??;
         interrupt::check()?;
         report.duration_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
         voice::say(report.summary());

@@ -1,7 +1,6 @@
 //! What the probe answers.
 
-use std::fmt;
-
+use clap::ValueEnum;
 use mkx_contract::record::finding::{Evidence, Finding, Findings, Rule as _};
 use mkx_contract::{EnvironmentName, Record};
 use schemars::JsonSchema;
@@ -11,7 +10,7 @@ use crate::broker::Protocol;
 use crate::rule::Rule;
 
 /// The matrix, and what it says.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// True where every cell is as it was predicted, nothing crossed over and nothing was left.
     pub isolated: bool,
@@ -61,24 +60,26 @@ impl Report {
 
     /// For people.
     pub fn summary(&self) -> String {
-        let wrong = self.cells_total - self.cells_confirmed;
-        match self.isolated {
-            true => format!("all {} cells are as they should be", self.cells_total),
-            false => format!(
-                "{wrong} of {} cells are not as they should be, {} messages crossed over, {} are left",
-                self.cells_total,
-                self.crossings.len(),
-                match &self.retained_left {
-                    Some(left) => left.len().to_string(),
-                    None => "nobody can tell how many".into(),
-                }
-            ),
+        let all = self.cells_total;
+        if self.isolated {
+            return format!("all {all} cells are as they should be");
         }
+        let (wrong, crossed) = (all - self.cells_confirmed, self.crossings.len());
+        let left = self
+            .retained_left
+            .as_ref()
+            .map(|left| left.len().to_string());
+        let left = left.unwrap_or_else(|| "nobody can tell how many".into());
+        format!(
+            "{wrong} of {all} cells are not as they should be, {crossed} messages crossed over, {left} are left"
+        )
     }
 }
 
 /// Who comes to a broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, ValueEnum,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Identity {
     /// A device with a certificate of the environment.
@@ -104,20 +105,6 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// All of them.
-    pub const ALL: [Identity; 10] = [
-        Identity::OwnCertificate,
-        Identity::OtherCertificate,
-        Identity::Revoked,
-        Identity::Expired,
-        Identity::NoCertificate,
-        Identity::WrongAuthority,
-        Identity::Service,
-        Identity::OtherPassword,
-        Identity::WrongPassword,
-        Identity::Anonymous,
-    ];
-
     /// True where the broker has to let it in.
     pub fn is_welcome(self) -> bool {
         matches!(self, Identity::OwnCertificate | Identity::Service)
@@ -136,22 +123,20 @@ impl Identity {
 }
 
 /// What it tries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// To connect.
-    #[serde(rename = "connect")]
     Connect,
     /// To publish.
-    #[serde(rename = "publish")]
     Publish,
     /// To subscribe to topics by name.
-    #[serde(rename = "subscribe")]
     Subscribe,
     /// To leave a Will.
-    #[serde(rename = "will")]
     Will,
     /// To publish what is kept.
-    #[serde(rename = "retained")]
     Retained,
     /// To subscribe to everything.
     #[serde(rename = "#")]
@@ -162,20 +147,6 @@ pub enum Action {
     /// To subscribe to what the broker says of itself.
     #[serde(rename = "$SYS")]
     System,
-}
-
-impl Action {
-    /// All of them.
-    pub const ALL: [Action; 8] = [
-        Action::Connect,
-        Action::Publish,
-        Action::Subscribe,
-        Action::Will,
-        Action::Retained,
-        Action::Everything,
-        Action::EveryDevice,
-        Action::System,
-    ];
 }
 
 /// What came of it.
@@ -194,19 +165,6 @@ pub enum Outcome {
     TooLittle,
     /// It cannot be told.
     Unknown,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Outcome::Allowed => "allowed",
-            Outcome::OwnOnly => "own only",
-            Outcome::Refused => "refused",
-            Outcome::TooMuch => "too much",
-            Outcome::TooLittle => "too little",
-            Outcome::Unknown => "unknown",
-        })
-    }
 }
 
 /// One cell of the matrix.
@@ -246,15 +204,14 @@ impl Cell {
             _ => format!("{who} on the broker of {environment}"),
         };
         let message = format!("{subject}: {}", rule.explanation().title);
+        let outcome = |outcome| name(outcome).replace('_', " ");
+        let (observed, predicted) = (outcome(&self.observed), outcome(&self.predicted));
+        let (action, protocol, evidence) =
+            (name(&self.action), name(&self.protocol), &self.evidence);
         let place = seen(
             environment,
             &format!(
-                "{who} {} in MQTT {}: {}, expected {}: {}",
-                name(&self.action),
-                name(&self.protocol),
-                self.observed,
-                self.predicted,
-                self.evidence
+                "{who} {action} in MQTT {protocol}: {observed}, expected {predicted}: {evidence}"
             ),
         );
         Some(rule.finding(subject, message).at(place))
