@@ -188,12 +188,14 @@ impl PostgresServer {
         );
     }
 
-    /// Settings of this server come after those of the one that it is a copy of, and win.
+    /// Settings of this server come after those of the one that it is a copy of, and win. The tables
+    /// are small: workers and compiled queries would take longer to start than to finish.
     pub(super) fn configure(&self, options: &Options) {
         let mut settings = format!(
             "listen_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nport = {}\n\
              max_connections = 60\nshared_buffers = 128MB\nmax_wal_size = 4GB\n\
-             wal_level = replica\nmax_wal_senders = 4\nhot_standby = on\nautovacuum_naptime = 10s\n",
+             wal_level = replica\nmax_wal_senders = 4\nhot_standby = on\nautovacuum_naptime = 10s\n\
+             max_parallel_workers_per_gather = 0\njit = off\n",
             self.directory.path().display(),
             self.port
         );
