@@ -1,9 +1,10 @@
 //! The Docker engine, asked through its own program: containers, images, what is used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::path::Path;
 
-use mkx_contract::tool::compose::{Compose, Fill, Profiles};
+use mkx_contract::tool::compose::{Compose, Profiles};
 use mkx_contract::tool::process::{last_words, run, scrubbed};
 use mkx_contract::{Environment, Failure, Result};
 use serde_json::Value;
@@ -15,7 +16,7 @@ use crate::model::Model;
 /// # Errors
 /// As [`Compose::config`].
 pub fn model(compose: &Compose, environment: &Environment) -> Result<Model> {
-    Model::parse(compose.config(environment, Fill::Variables, Profiles::Chosen)?)
+    Model::parse(compose.config(environment, Profiles::Chosen)?)
 }
 
 /// The containers of a project, running or not, as `docker inspect` shows them.
@@ -32,6 +33,22 @@ pub fn containers(project: &str) -> Result<Vec<Value>> {
     let text = read(&[&["inspect", "--type", "container"][..], &ids].concat())?;
     serde_json::from_str(&text)
         .map_err(|error| Failure::peer(format!("cannot read what Docker inspected: {error}")))
+}
+
+/// The project whose containers were made from this folder's files; none where there are several.
+///
+/// # Errors
+/// Exit 4 where the engine can not be reached.
+pub fn project_in(folder: &Path) -> Result<Option<String>> {
+    let label = "com.docker.compose.project.working_dir";
+    let filter = format!("label={label}={}", folder.display());
+    let format = "{{.Label \"com.docker.compose.project\"}}";
+    let text = read(&["ps", "--all", "--filter", &filter, "--format", format])?;
+    let projects: BTreeSet<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    Ok(match Vec::from_iter(projects)[..] {
+        [one] => Some(one.to_owned()),
+        _ => None,
+    })
 }
 
 /// The images that are here: full name and digest.

@@ -11,13 +11,16 @@ mod docker;
 mod emit;
 mod env;
 mod graph;
+mod interpolation;
 mod limits;
 mod model;
 mod names;
 mod preset;
+mod proposal;
 mod render;
 mod replace;
 mod rules;
+mod secrecy;
 mod split;
 mod yaml;
 

@@ -68,6 +68,8 @@ pub struct Service {
     pub pid: Option<String>,
     /// `host`, `container:NAME`, `service:NAME`, `shareable`.
     pub ipc: Option<String>,
+    /// Containers and services whose mounts it has: `container:NAME`, `SERVICE:ro`.
+    pub volumes_from: Vec<String>,
     /// True where it may do anything on the host.
     pub privileged: bool,
     /// True where its own file system can not be written to.

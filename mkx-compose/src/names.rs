@@ -69,10 +69,11 @@ pub fn translated(site: &Site, text: &str) -> String {
     result
 }
 
-/// The first name of `environment` in the text, where there is one that is not a part of one of
-/// the other environment's.
+/// The first host or path of `environment` in the text, where there is one that is not a part of
+/// one of the other environment's. Whose a container or a volume is, models say, not its name.
 pub fn first_name_of(site: &Site, environment: EnvironmentName, text: &str) -> Option<String> {
-    let all = twins(site);
+    let mut all = twins(site);
+    all.retain(|twins| twins.kind != Kind::Project);
     let of = |twins: &Twins, name: EnvironmentName| match name {
         EnvironmentName::Ea => twins.ea.clone(),
         EnvironmentName::Eb => twins.eb.clone(),
@@ -90,6 +91,23 @@ pub fn first_name_of(site: &Site, environment: EnvironmentName, text: &str) -> O
         }
     }
     None
+}
+
+/// True where the name of a container, a volume or a network stands in the text as a whole.
+pub fn has_resource(text: &str, name: &str) -> bool {
+    let is_of_names = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !name.is_empty()
+        && text.match_indices(name).any(|(at, _)| {
+            let before = text[..at].chars().next_back();
+            let mut after = text[at + name.len()..].chars();
+            let next = after.next();
+            // A sentence may end behind it; a file or a host goes on.
+            let ends = match next {
+                Some('.') => !after.next().is_some_and(is_of_names),
+                next => !next.is_some_and(is_of_names),
+            };
+            !before.is_some_and(is_of_names) && before != Some('/') && ends
+        })
 }
 
 /// True where the host name stands at `at` as a whole, in the URL of a service or alone.
@@ -186,11 +204,25 @@ mod tests {
         check("/opt/makapix-dev/mqtt", None);
         check("/mnt/vault-1", Some("/mnt/vault-1"));
         check("/mnt/vault-10", None);
-        check("makapix-prod-db", Some("makapix-prod"));
-        check("makapix-prod_pg_data", Some("makapix-prod"));
-        check("makapix-dev-db", None);
+        check("makapix-prod-db", None);
         check("club.makapix.app", None);
         check("makapix", None);
+    }
+
+    #[track_caller]
+    fn check_resource(text: &str, expected: bool) {
+        assert_eq!(has_resource(text, "shop-db"), expected, "{text}");
+    }
+
+    #[test]
+    fn a_resource_is_found_by_its_whole_name_only() {
+        check_resource("shop-db", true);
+        check_resource("postgres://u:p@shop-db:5432/x", true);
+        check_resource("docker exec shop-db psql", true);
+        check_resource("shop-db-backup", false);
+        check_resource("my-shop-db", false);
+        check_resource("shop-db.example.org", false);
+        check_resource("https://example.org/shop-db", false);
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! An environment's resolved model as one compose file without a secret in it.
 //!
-//! What a service's environment takes from a secret variable goes into an env file of mode 0600
-//! in the state directory, which the model refers to, so that the text can be shown, piped and
-//! kept. A secret anywhere else (a command, a label) can not be moved and stops the rendering.
+//! What is not known to be public goes into files of mode 0600 in the state directory, which the
+//! model refers to, so that the text can be shown, piped and kept: a service's variables into its
+//! own env file, a secret anywhere else (a label, a command) into one that fills the file itself.
+//!
+//! Where a secret ends up is Docker Compose's own word: the files are resolved a second time with a
+//! mark in the place of each value, and where the mark comes out, the value did.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use mkx_contract::record::secret::{is_secret_name, is_secret_value};
-use mkx_contract::{Failure, Result};
+use mkx_contract::{Failure, Result, Site};
 use serde_json::{Map, Value, json};
+
+use crate::secrecy;
 
 /// The model, and what its services read from files.
 pub struct Rendered {
@@ -18,52 +22,61 @@ pub struct Rendered {
     pub model: Value,
     /// Path and text of each env file; to be written with mode 0600.
     pub secret_files: Vec<(PathBuf, String)>,
+    /// The env file among them that fills the compose file itself.
+    pub fills: Option<PathBuf>,
 }
 
-/// Builds the rendered model from the filled and the unfilled one; `is_secret` says whether a
-/// variable's value may not be shown, `folder` is where secrets go.
+/// Marks in the place of values, by the variable's name.
+pub type Marks = BTreeMap<String, String>;
+
+/// Builds the rendered model from the resolved one; `marked` is the same with a mark in the place
+/// of each value that may not be shown, `folder` is where secrets go.
 ///
 /// # Errors
-/// Exit 3 where a secret stands where only the text itself can hold it.
+/// Exit 3 where a secret is a key.
 pub fn render(
-    filled: Value,
-    unfilled: &Value,
-    is_secret: &dyn Fn(&str) -> bool,
+    site: &Site,
+    resolved: Value,
+    marked: &Value,
+    marks: &Marks,
     folder: &Path,
 ) -> Result<Rendered> {
-    let mut model = filled;
+    let mut model = resolved;
     drop_extensions(&mut model);
     let mut secret_files = Vec::new();
-    if let Some(services) = model.get_mut("services").and_then(Value::as_object_mut) {
-        for (name, service) in services {
-            let Some(service) = service.as_object_mut() else {
-                continue;
-            };
-            let written = &unfilled["services"][name.as_str()];
-            let secrets = take_secrets(service, written, is_secret);
-            let mut files: Vec<Value> = written["env_file"].as_array().cloned().unwrap_or_default();
-            if !secrets.is_empty() {
-                let path = folder.join(format!("{name}.env"));
-                files.push(json!({ "path": path, "required": true }));
-                secret_files.push((path, env_text(&secrets)));
-            }
-            if !files.is_empty() {
-                service.insert("env_file".into(), Value::Array(files));
-            }
+    let services = model.get_mut("services").and_then(Value::as_object_mut);
+    for (name, service) in services.into_iter().flatten() {
+        let marked = &marked["services"][name.as_str()]["environment"];
+        let secrets = take_secrets(site, service, marked);
+        if !secrets.is_empty() {
+            let path = folder.join(format!("{name}.env"));
+            service["env_file"] = json!([{ "path": path, "required": true }]);
+            secret_files.push((path, env_text(&secrets)));
         }
     }
-    refuse_other_secrets(unfilled, is_secret, &mut Vec::new())?;
-    if let Some(object) = model.as_object_mut() {
-        object.insert("x-mkx".into(), json!({ "record": "mkx.compose.model/1" }));
+    let mut elsewhere = Elsewhere {
+        marks,
+        file: folder.join(".env"),
+        taken: BTreeMap::new(),
+    };
+    elsewhere.walk(&mut model, marked, &mut Vec::new())?;
+    let mut about = json!({ "record": "mkx.compose.model/1" });
+    let Elsewhere { file, taken, .. } = elsewhere;
+    let fills = (!taken.is_empty()).then(|| file.clone());
+    if !taken.is_empty() {
+        about["env_file"] = json!(file);
+        secret_files.push((file, env_text(&taken)));
     }
+    model["x-mkx"] = about;
     Ok(Rendered {
         model,
         secret_files,
+        fills,
     })
 }
 
 /// `x-…` means nothing to Docker Compose, and often holds what anchors brought to the services.
-fn drop_extensions(model: &mut Value) {
+pub fn drop_extensions(model: &mut Value) {
     let keep = |fields: &mut Map<String, Value>| fields.retain(|name, _| !name.starts_with("x-"));
     if let Some(fields) = model.as_object_mut() {
         keep(fields);
@@ -76,103 +89,141 @@ fn drop_extensions(model: &mut Value) {
     }
 }
 
-/// Keeps in the service's environment what its compose file writes without a secret; what its
-/// env files bring stays in these, and the rest is returned.
-fn take_secrets(
-    service: &mut Map<String, Value>,
-    written: &Value,
-    is_secret: &dyn Fn(&str) -> bool,
-) -> BTreeMap<String, String> {
+/// Keeps in the service's environment what may be shown; the rest is returned.
+fn take_secrets(site: &Site, service: &mut Value, marked: &Value) -> BTreeMap<String, String> {
     let mut secrets = BTreeMap::new();
-    let Some(environment) = service
-        .get_mut("environment")
-        .and_then(Value::as_object_mut)
-    else {
+    let environment = service.get_mut("environment");
+    let Some(environment) = environment.and_then(Value::as_object_mut) else {
         return secrets;
     };
-    let own = written["environment"].as_object();
     environment.retain(|name, value| {
-        let Some(text) = own.and_then(|own| own.get(name)) else {
-            return false;
+        let Some(text) = value.as_str() else {
+            return true;
         };
-        let text = text.as_str().unwrap_or_default();
-        let is_secret_url = value.as_str().is_some_and(is_secret_value);
-        if !is_secret(name) && !references(text).any(is_secret) && !is_secret_url {
+        let plain = undoubled(text);
+        let is_whole = marked.get(name).is_none_or(|marked| marked == value);
+        if is_whole && secrecy::is_public(site, name, &plain) {
             return true;
         }
-        if let Some(value) = value.as_str() {
-            // `config` doubles every dollar sign, for a reader that fills variables in.
-            secrets.insert(name.clone(), value.replace("$$", "$"));
-        }
+        secrets.insert(name.clone(), plain);
         false
     });
-    if environment.is_empty() {
+    if environment.is_empty()
+        && let Some(service) = service.as_object_mut()
+    {
         service.remove("environment");
     }
     secrets
 }
 
-/// The names that `${…}` and `$NAME` in a text refer to.
-pub fn references(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        loop {
-            let at = rest.find('$')?;
-            let after = &rest[at + 1..];
-            if let Some(escaped) = after.strip_prefix('$') {
-                rest = escaped;
-                continue;
-            }
-            let body = after.strip_prefix('{').unwrap_or(after);
-            let end = body
-                .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-                .unwrap_or(body.len());
-            rest = &body[end..];
-            if end > 0 && !body.starts_with(|c: char| c.is_ascii_digit()) {
-                return Some(&body[..end]);
-            }
-        }
-    })
+/// `config` doubles every dollar sign, for a reader that fills variables in.
+fn undoubled(text: &str) -> String {
+    text.replace("$$", "$")
 }
 
-fn refuse_other_secrets(
-    value: &Value,
-    is_secret: &dyn Fn(&str) -> bool,
-    way: &mut Vec<String>,
-) -> Result<()> {
-    let deeper = |name: String, value: &Value, way: &mut Vec<String>| {
-        way.push(name);
-        let done = refuse_other_secrets(value, is_secret, way);
-        way.pop();
-        done
-    };
-    match value {
-        Value::Object(fields) => fields.iter().try_for_each(|(name, field)| {
-            let in_environment = way.len() == 2 && way[0] == "services" && name == "environment";
-            if in_environment || name.starts_with("x-") {
-                return Ok(());
+/// Secrets that stand where only the text itself can hold them.
+struct Elsewhere<'a> {
+    marks: &'a Marks,
+    file: PathBuf,
+    taken: BTreeMap<String, String>,
+}
+
+impl Elsewhere<'_> {
+    fn walk(&mut self, value: &mut Value, marked: &Value, way: &mut Vec<String>) -> Result<()> {
+        match value {
+            Value::Object(fields) => {
+                for (name, field) in fields {
+                    let is_environment =
+                        way.len() == 2 && way[0] == "services" && name == "environment";
+                    if is_environment || (way.len() == 2 && name == "env_file") {
+                        continue;
+                    }
+                    let Some(marked) = marked.get(name) else {
+                        return Err(Failure::input(format!(
+                            "cannot render {}: a key in it depends on a secret",
+                            way.join(".")
+                        ))
+                        .hint("write the key as it is, or say in the site document that the variable is none: \"secret\": false"));
+                    };
+                    way.push(name.clone());
+                    self.walk(field, marked, way)?;
+                    way.pop();
+                }
             }
-            deeper(name.clone(), field, way)
-        }),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, item)| deeper(index.to_string(), item, way)),
-        Value::String(text) => match references(text).find(|name| is_secret(name)) {
-            None => Ok(()),
-            Some(name) => Err(Failure::input(format!(
-                "cannot render {}: it holds the secret {name}, which would be printed",
-                way.join(".")
-            ))
-            .hint("hand it over in the service's environment and refer to it there as $$NAME")),
-        },
-        _ => Ok(()),
+            Value::Array(items) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    way.push(index.to_string());
+                    self.walk(item, &marked[index], way)?;
+                    way.pop();
+                }
+            }
+            Value::String(text) => {
+                if let Some(reference) = self.reference(text, marked) {
+                    *text = reference;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A reference to what is kept back, where the text holds it.
+    fn reference(&mut self, text: &str, marked: &Value) -> Option<String> {
+        let is_marked = marked.as_str().is_some_and(|marked| {
+            marked != text
+                && self
+                    .marks
+                    .values()
+                    .any(|mark| marked.contains(mark.as_str()))
+        });
+        let plain = undoubled(text);
+        if !is_marked && !secrecy::opens(&plain) {
+            return None;
+        }
+        let known = self.taken.iter().find(|(_, value)| **value == plain);
+        let name = match known {
+            Some((name, _)) => name.clone(),
+            None => format!("MKX_SECRET_{}", self.taken.len() + 1),
+        };
+        self.taken.insert(name.clone(), plain);
+        let file = self.file.display();
+        Some(format!("${{{name}:?give --env-file {file}}}"))
     }
 }
 
-fn env_text(secrets: &BTreeMap<String, String>) -> String {
+/// The first place where two models differ; `x-…` is left out.
+pub fn difference(a: &Value, b: &Value) -> Option<String> {
+    let plain = |model: &Value| {
+        let mut model = model.clone();
+        drop_extensions(&mut model);
+        model
+    };
+    first_difference(&plain(a), &plain(b))
+}
+
+fn first_difference(a: &Value, b: &Value) -> Option<String> {
+    let below = |name: &str, deeper: String| match deeper.as_str() {
+        "" => Some(name.to_owned()),
+        deeper => Some(format!("{name}.{deeper}")),
+    };
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => a.keys().chain(b.keys()).find_map(|name| {
+            let (a, b) = (a.get(name), b.get(name));
+            let deeper = first_difference(a.unwrap_or(&Value::Null), b.unwrap_or(&Value::Null))?;
+            below(name, deeper)
+        }),
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let mut pairs = a.iter().zip(b).enumerate();
+            pairs.find_map(|(index, (a, b))| below(&index.to_string(), first_difference(a, b)?))
+        }
+        (a, b) => (a != b).then(String::new),
+    }
+}
+
+/// An env file that Docker Compose takes literally.
+pub fn env_text(values: &BTreeMap<String, String>) -> String {
     let mut text = String::new();
-    for (name, value) in secrets {
+    for (name, value) in values {
         let _ = writeln!(text, "{name}={}", quoted(value));
     }
     text
@@ -180,7 +231,7 @@ fn env_text(secrets: &BTreeMap<String, String>) -> String {
 
 /// A value as Docker Compose's env files take it literally.
 pub fn quoted(value: &str) -> String {
-    if !value.contains(['\'', '\n', '\r']) {
+    if !value.contains(['\'', '\n', '\r', '\\']) {
         return format!("'{value}'");
     }
     let mut text = String::from("\"");
@@ -196,63 +247,73 @@ pub fn quoted(value: &str) -> String {
     text
 }
 
-/// Whether a variable is secret by the site's own word, else by its name.
-pub fn secrecy(site: &mkx_contract::Site) -> impl Fn(&str) -> bool + '_ {
-    |name| {
-        site.variables
-            .get(name)
-            .and_then(|variable| variable.secret)
-            .unwrap_or_else(|| is_secret_name(name))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preset::Preset;
+    use mkx_contract::record::site::Host;
 
-    #[track_caller]
-    fn check_references(text: &str, expected: &[&str]) {
-        assert_eq!(references(text).collect::<Vec<_>>(), expected);
+    fn site() -> Site {
+        let host = Host {
+            cpus: 4.0,
+            memory_bytes: 1 << 33,
+        };
+        let text = Preset::Makapix.site(&host).to_string();
+        mkx_contract::record::site::read(&text, "preset", Path::new("/srv")).unwrap()
     }
 
     #[test]
-    fn references_are_found_as_docker_compose_finds_them() {
-        check_references("plain", &[]);
-        check_references("${A}", &["A"]);
-        check_references("$A-${B:-x}", &["A", "B"]);
-        check_references("$$A", &[]);
-        check_references("$$$A", &["A"]);
-        check_references("${A:-${B}}", &["A", "B"]);
-        check_references("100$", &[]);
-        check_references("$2b$10$x", &["x"]);
-    }
-
-    #[test]
-    fn a_secret_in_the_environment_moves_to_a_file() {
-        let filled = json!({"services": {"api": {"environment": {
-            "MODE": "x", "PASSWORD": "hunter$$2", "URL": "postgres://a:hunter@db", "EXTRA": "e",
-            "QUEUE": "amqp://a:hunter@q"}}}});
-        let unfilled = json!({"services": {"api": {"env_file": [{"path": "/srv/.env"}],
-            "environment": {"MODE": "${MODE}", "PASSWORD": "${P}", "URL": "postgres://a:${P_PASSWORD}@db",
-                "QUEUE": "${QUEUE}"}}}});
-        let rendered = render(filled, &unfilled, &is_secret_name, Path::new("/state")).unwrap();
+    fn what_is_not_known_to_be_public_moves_to_a_file() {
+        let resolved = json!({"services": {"api": {"environment": {
+            "LOG_LEVEL": "info", "PASSWORD": "hunter$$2", "QUEUE": "amqp://a:hunter@q",
+            "GREETING": "hi-hunter", "GIVEN": null}}}});
+        let mut marked = resolved.clone();
+        marked["services"]["api"]["environment"]["GREETING"] = "hi-mark1".into();
+        let marks = Marks::from([("WORD".to_owned(), "mark1".to_owned())]);
+        let rendered = render(&site(), resolved, &marked, &marks, Path::new("/state")).unwrap();
         let api = &rendered.model["services"]["api"];
-        assert_eq!(api["environment"], json!({"MODE": "x"}));
-        assert_eq!(api["env_file"][0]["path"], "/srv/.env");
-        assert_eq!(api["env_file"][1]["path"], "/state/api.env");
+        assert_eq!(
+            api["environment"],
+            json!({"LOG_LEVEL": "info", "GIVEN": null})
+        );
+        assert_eq!(api["env_file"][0]["path"], "/state/api.env");
         assert_eq!(
             rendered.secret_files[0].1,
-            "PASSWORD='hunter$2'\nQUEUE='amqp://a:hunter@q'\nURL='postgres://a:hunter@db'\n"
+            "GREETING='hi-hunter'\nPASSWORD='hunter$2'\nQUEUE='amqp://a:hunter@q'\n"
         );
     }
 
     #[test]
-    fn a_secret_in_a_command_stops_the_rendering() {
-        let unfilled = json!({"services": {"cache": {"command": ["redis", "${REDIS_PASSWORD}"]}}});
-        let failure = render(json!({}), &unfilled, &is_secret_name, Path::new("/"))
-            .err()
-            .unwrap();
-        assert_eq!(failure.kind.exit_code(), 3);
-        assert!(failure.message.contains("services.cache.command.1"));
+    fn a_secret_in_a_command_or_a_label_fills_the_file() {
+        let resolved = json!({"services": {"cache": {"command": ["redis", "hunter2", "6379"],
+            "labels": {"auth": "$$2b$$12$$abcdefghijklmnopqrstuv", "to": "redis://:a@b"}}}});
+        let mut marked = resolved.clone();
+        marked["services"]["cache"]["command"][1] = "mark1".into();
+        let marks = Marks::from([("WORD".to_owned(), "mark1".to_owned())]);
+        let rendered = render(&site(), resolved, &marked, &marks, Path::new("/s")).unwrap();
+        let cache = &rendered.model["services"]["cache"];
+        assert_eq!(
+            cache["command"],
+            json!(["redis", "${MKX_SECRET_1:?give --env-file /s/.env}", "6379"])
+        );
+        assert_eq!(
+            rendered.secret_files[0].1,
+            "MKX_SECRET_1='hunter2'\nMKX_SECRET_2='redis://:a@b'\n"
+        );
+        assert!(
+            cache["labels"]["auth"]
+                .as_str()
+                .unwrap()
+                .starts_with("$$2b")
+        );
+        assert_eq!(rendered.model["x-mkx"]["env_file"], "/s/.env");
+    }
+
+    #[test]
+    fn the_first_difference_is_named() {
+        let a = json!({"x-y": 1, "services": {"a": {"command": ["x", "y"]}}});
+        let b = json!({"services": {"a": {"command": ["x", "z"]}}});
+        assert_eq!(difference(&a, &b).as_deref(), Some("services.a.command.1"));
+        assert_eq!(difference(&a, &a), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mkx_contract::{Failure, Result};
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
 /// A text and its tree.
 #[derive(Debug, Clone)]
@@ -48,41 +48,46 @@ pub enum Kind {
 }
 
 impl Document {
-    /// Parses.
+    /// Parses a file that has one document.
+    ///
+    /// # Errors
+    /// Exit 3 with `FILE:LINE:COLUMN`, or where it has several documents.
+    pub fn parse(text: &str, name: &Path) -> Result<Document> {
+        let mut all = Document::parse_all(text, name)?;
+        match all.pop() {
+            Some(one) if all.is_empty() => Ok(one),
+            _ => Err(Failure::input(format!(
+                "cannot edit {}: it has several documents",
+                name.display()
+            ))
+            .hint("write them as one, or as files of their own")),
+        }
+    }
+
+    /// Parses every document of a file; Docker Compose merges them in their order.
     ///
     /// # Errors
     /// Exit 3 with `FILE:LINE:COLUMN`.
-    pub fn parse(text: &str, name: &Path) -> Result<Document> {
-        let offsets = Offsets::of(text);
-        let mut parser = Parser::new_from_str(text);
-        let mut builder = Builder {
-            offsets,
-            stack: Vec::new(),
-            root: None,
-        };
-        while builder.root.is_none() {
-            match parser.next_event() {
-                Some(Ok((event, span))) => builder.take(event, span),
-                Some(Err(error)) => {
-                    let at = error.marker();
-                    return Err(Failure::input(format!(
-                        "{}:{}:{}: {}",
-                        name.display(),
-                        at.line(),
-                        at.col() + 1,
-                        error.info()
-                    )));
-                }
-                None => break,
-            }
-        }
-        let root = builder.root.ok_or_else(|| {
-            Failure::input(format!("cannot read {}: it is empty", name.display()))
+    pub fn parse_all(text: &str, name: &Path) -> Result<Vec<Document>> {
+        let roots = tolerantly(text).map_err(|error| {
+            let at = error.marker();
+            Failure::input(format!(
+                "{}:{}:{}: {}",
+                name.display(),
+                at.line(),
+                at.col() + 1,
+                error.info()
+            ))
         })?;
-        Ok(Document {
+        if roots.is_empty() {
+            let empty = format!("cannot read {}: it is empty", name.display());
+            return Err(Failure::input(empty));
+        }
+        let document = |root| Document {
             text: text.to_owned(),
             root,
-        })
+        };
+        Ok(roots.into_iter().map(document).collect())
     }
 
     /// The node that an alias stands for; other nodes are themselves.
@@ -224,11 +229,65 @@ fn find_anchor(node: &Node, anchor: usize) -> Option<&Node> {
     }
 }
 
-/// Builds the tree from the parser's events.
+/// Parses what Docker Compose's own reader takes: inside brackets and braces it asks for no
+/// indentation, where YAML does. Such a line is joined with the one before it, byte for byte, so
+/// that every place stays what it was.
+fn tolerantly(text: &str) -> std::result::Result<Vec<Node>, ScanError> {
+    let mut tried = text.to_owned();
+    let first = match roots(text, &tried) {
+        Err(error) => error,
+        done => return done,
+    };
+    let mut error = first.clone();
+    loop {
+        let offsets = Offsets::of(&tried);
+        let at = offsets.byte(error.marker().index());
+        let indent_error = error.info().contains("indent") || error.info().contains("flow");
+        let joined = tried[..at].rfind('\n').filter(|_| indent_error);
+        let Some(newline) = joined else {
+            return Err(first);
+        };
+        let line = tried[..newline].rfind('\n').map_or(0, |before| before + 1);
+        let comment = tried[line..newline].find(" #").map(|at| line + at);
+        let blank = comment.unwrap_or(newline)..newline + 1;
+        let spaces = " ".repeat(blank.len());
+        tried.replace_range(blank, &spaces);
+        match roots(text, &tried) {
+            Err(next) => error = next,
+            done => return done,
+        }
+    }
+}
+
+/// The documents' roots; lines are counted in the original.
+fn roots(original: &str, text: &str) -> std::result::Result<Vec<Node>, ScanError> {
+    let mut builder = Builder {
+        offsets: Offsets::of(text),
+        lines: original.match_indices('\n').map(|(at, _)| at).collect(),
+        stack: Vec::new(),
+        roots: Vec::new(),
+    };
+    let mark = if text.starts_with(BYTE_ORDER_MARK) {
+        BYTE_ORDER_MARK.len_utf8()
+    } else {
+        0
+    };
+    for event in Parser::new_from_str(&text[mark..]) {
+        let (event, span) = event?;
+        builder.take(event, span);
+    }
+    Ok(builder.roots)
+}
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Builds the trees from the parser's events.
 struct Builder {
     offsets: Offsets,
+    /// Where the original's lines end.
+    lines: Vec<usize>,
     stack: Vec<(Node, Option<Node>)>,
-    root: Option<Node>,
+    roots: Vec<Node>,
 }
 
 impl Builder {
@@ -265,10 +324,11 @@ impl Builder {
     }
 
     fn node(&self, span: Span, anchor: usize, kind: Kind) -> Node {
+        let start = self.offsets.byte(span.start.index());
         Node {
-            start: self.offsets.byte(span.start.index()),
+            start,
             end: self.offsets.byte(span.end.index()),
-            line: span.start.line() as u64,
+            line: self.lines.partition_point(|end| *end < start) as u64 + 1,
             anchor,
             kind,
         }
@@ -276,7 +336,7 @@ impl Builder {
 
     fn put(&mut self, node: Node) {
         match self.stack.last_mut() {
-            None => self.root = Some(node),
+            None => self.roots.push(node),
             Some((parent, key)) => match (&mut parent.kind, key.take()) {
                 (Kind::Sequence(items), _) => items.push(node),
                 (Kind::Mapping(entries), Some(name)) => entries.push((name, node)),
@@ -287,12 +347,15 @@ impl Builder {
     }
 }
 
-/// From the parser's count of characters to bytes.
+/// From the parser's count of characters, behind a byte order mark, to bytes.
 struct Offsets(Option<Vec<usize>>, usize);
 
 impl Offsets {
     fn of(text: &str) -> Offsets {
-        let table = (!text.is_ascii()).then(|| text.char_indices().map(|(at, _)| at).collect());
+        let characters = text
+            .char_indices()
+            .filter(|(_, one)| *one != BYTE_ORDER_MARK);
+        let table = (!text.is_ascii()).then(|| characters.map(|(at, _)| at).collect());
         Offsets(table, text.len())
     }
 
@@ -343,6 +406,23 @@ mod tests {
         );
         let list = document.member(db, "environment").unwrap().1;
         assert_eq!(&TEXT[list.items()[0].start..list.items()[0].end], "A=ü");
+    }
+
+    #[test]
+    fn what_docker_compose_reads_is_read() {
+        let scalar = |text: &str, way: &[&str]| {
+            let all = Document::parse_all(text, Path::new("x.yml")).unwrap();
+            let (node, depth) = all[all.len() - 1].locate(way);
+            assert_eq!(depth, way.len(), "{text}");
+            (text[node.start..node.end].to_owned(), node.line)
+        };
+        let closing = "a:\n  b: [  # list\n  1,\n  2\n  ]\n  c: {\n  d: 1\n}\ne: f\n";
+        assert_eq!(scalar(closing, &["a", "b", "1"]), ("2".into(), 4));
+        assert_eq!(scalar(closing, &["e"]), ("e".into(), 9));
+        let marked = "\u{feff}a: 1\r\nb:\r\n  c: 2\r\n";
+        assert_eq!(scalar(marked, &["b", "c"]), ("c".into(), 3));
+        let several = "a: 1\n---\na: 2\nb: 3\n";
+        assert_eq!(scalar(several, &["b"]), ("b".into(), 4));
     }
 
     #[test]

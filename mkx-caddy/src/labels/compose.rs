@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use mkx_contract::record::site::{Environment, Name};
-use mkx_contract::tool::compose::{Compose, Fill, Profiles};
+use mkx_contract::tool::compose::{Compose, Profiles};
 use mkx_contract::{Result, Site};
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub fn of_site(site: &Site) -> Result<Vec<Container>> {
     let mut all = Vec::new();
     for name in [Name::Ea, Name::Eb] {
         let environment: &Environment = site.environment(name);
-        let model = compose.config(environment, Fill::Variables, Profiles::Chosen)?;
+        let model = compose.config(environment, Profiles::Chosen)?;
         all.extend(containers(&model, &environment.project, Some(name)));
     }
     Ok(all)

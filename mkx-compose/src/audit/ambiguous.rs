@@ -89,7 +89,7 @@ fn references(pair: &Pair<'_>, side: &Side<'_>, alias: &str) -> Vec<Finding> {
 
 /// True where a text names the host `alias`: in a URL, in front of a port, or alone in a variable
 /// that holds a host.
-fn refers(name: &str, text: &str, alias: &str) -> bool {
+pub fn refers(name: &str, text: &str, alias: &str) -> bool {
     let holds_host = ["HOST", "SERVER", "BROKER", "UPSTREAM", "ADDR"]
         .iter()
         .any(|word| name.to_ascii_uppercase().contains(word));

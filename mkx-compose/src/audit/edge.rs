@@ -84,7 +84,7 @@ fn served<'a>(side: &'a Side<'_>) -> Vec<(&'a str, &'a str, &'a str)> {
                 let quoted = value.split('`').skip(1).step_by(2);
                 found.extend(
                     quoted
-                        .filter(|text| !text.starts_with('/'))
+                        .filter(|text| !text.is_empty() && !text.starts_with('/'))
                         .map(|host| (service.as_str(), label.as_str(), host)),
                 );
             }

@@ -128,7 +128,6 @@ impl World {
             name,
             environment,
             model: Model::parse(model.clone()).unwrap(),
-            unfilled: json!({}),
             values,
             documents: documents.collect(),
             active: None,

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use mkx_contract::record::finding::{Evidence, Finding, Rule as _};
 
-use super::Pair;
+use super::{Pair, text};
 use crate::names;
 use crate::rules::Rule;
+use crate::yaml::{Document, Node};
 
 /// All of them.
 pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
@@ -31,21 +32,32 @@ fn env_files(pair: &Pair<'_>) -> Vec<Finding> {
             findings.push(env_file(&file.display().to_string()).at(place.what(what)));
         }
     }
-    let services = pair.eb.unfilled["services"].as_object();
-    for (service, model) in services.into_iter().flatten() {
-        for entry in model["env_file"].as_array().into_iter().flatten() {
-            let Some(path) = entry["path"].as_str().or_else(|| entry.as_str()) else {
-                continue;
-            };
-            if foreign(Path::new(path)) {
-                let name = Path::new(path).file_name().unwrap_or_default();
-                let way = ["services", service, "env_file"];
-                let place = pair.eb.place_of_item(&way, &name.to_string_lossy());
-                findings.push(env_file(path).at(place));
+    for (file, document) in &pair.eb.documents {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        for (service, entry) in given_to_services(document) {
+            let path = folder.join(pair.eb.filled(entry.scalar().unwrap_or_default()));
+            if foreign(&path) {
+                let place = Evidence::file(pair.eb.name, file, Some(entry.line));
+                let what = format!("services.{service}.env_file");
+                findings.push(env_file(&path.display().to_string()).at(place.what(what)));
             }
         }
     }
     findings
+}
+
+/// The `env_file`s of services: a text, a list of them, or of mappings with `path`.
+fn given_to_services(document: &Document) -> Vec<(&str, &Node)> {
+    let mut found = Vec::new();
+    for (service, node) in text::members(document, "env_file") {
+        let items = node.items().iter().map(|item| {
+            let path = document.member(item, "path");
+            document.resolve(path.map_or(item, |(_, path)| path))
+        });
+        found.extend(std::iter::once(node).chain(items).map(|one| (service, one)));
+    }
+    found.retain(|(_, node)| node.scalar().is_some());
+    found
 }
 
 fn env_file(path: &str) -> Finding {

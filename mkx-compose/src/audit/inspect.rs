@@ -34,7 +34,6 @@ pub fn running<'a>(
         name: written.name,
         environment: written.environment,
         model,
-        unfilled: json!({}),
         values: written.values.clone(),
         documents: Vec::new(),
         active: None,

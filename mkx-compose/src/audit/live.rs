@@ -22,6 +22,15 @@ pub fn rules(files: &Pair<'_>, unseen: &mut Vec<String>) -> Result<Vec<Finding>>
     let images = docker::images()?;
     let ea = inspect::running(&files.ea, &ea_containers, &names);
     let eb = inspect::running(&files.eb, &eb_containers, &names);
+    for side in [&ea, &eb] {
+        if side.model.services.is_empty() {
+            let project = &side.environment.project;
+            unseen.push(format!(
+                "what runs of {}: no container of {project} does",
+                side.name
+            ));
+        }
+    }
     let mut findings = Vec::new();
     for (written, live, containers) in [
         (&files.ea, &ea, &ea_containers),

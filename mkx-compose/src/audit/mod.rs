@@ -47,7 +47,7 @@ pub struct Audit {
     pub findings: Findings,
     /// What could not be looked at.
     pub unseen: Vec<String>,
-    /// True without an error that the site does not live with.
+    /// True where all was looked at, without an error that the site does not live with.
     pub ok: bool,
 }
 
@@ -59,7 +59,7 @@ impl Audit {
     /// Applies the rules, with `live` to what runs too.
     ///
     /// # Errors
-    /// As [`on_files`], exit 4 where the engine can not be reached.
+    /// As [`on_files`].
     pub fn of(site: &Site, live: bool) -> Result<Audit> {
         let OnFiles {
             mut found,
@@ -68,7 +68,11 @@ impl Audit {
         } = on_files(site, &Compose::find()?)?;
         let mut applied: Vec<Rule> = Rule::ALL.to_vec();
         match &pair {
-            Some(pair) if live => found.extend(live::rules(pair, &mut unseen)?),
+            // What the files show is told also where the engine does not answer.
+            Some(pair) if live => match live::rules(pair, &mut unseen) {
+                Ok(more) => found.extend(more),
+                Err(failure) => unseen.push(format!("what runs: {failure}")),
+            },
             Some(_) => applied.retain(|rule| !LIVE.contains(rule)),
             None => applied.retain(|rule| *rule == Rule::LabelDollar),
         }
@@ -79,10 +83,28 @@ impl Audit {
             errors: findings.errors(),
             warnings: findings.warnings(),
             accepted: findings.accepted(),
-            ok: findings.ok() && pair.is_some(),
+            ok: findings.ok() && unseen.is_empty(),
             findings,
             unseen,
         })
+    }
+}
+
+impl Audit {
+    /// Passes where all was looked at; what was found is no verdict otherwise.
+    ///
+    /// # Errors
+    /// Exit 3 where files are the cause, exit 4 where the engine is.
+    pub fn check_whole(&self) -> Result<()> {
+        let Some(first) = self.unseen.first() else {
+            return Ok(());
+        };
+        let cause = format!("the audit did not see everything: {first}");
+        let failure = match self.live {
+            true => Failure::peer(cause),
+            false => Failure::input(cause),
+        };
+        Err(failure.hint("the record says all of it under unseen; mend it and audit again"))
     }
 }
 
@@ -142,7 +164,12 @@ fn on_files<'a>(site: &'a Site, compose: &Compose) -> Result<OnFiles<'a>> {
     });
     let mut unseen = Vec::new();
     let pair = match ea.and_then(|ea| Ok((ea, eb?))) {
-        Ok((ea, eb)) => Some(Pair { site, ea, eb }),
+        Ok((mut ea, mut eb)) => {
+            let off = (ea.switched_off(&eb), eb.switched_off(&ea));
+            ea.leave_out(&off.0);
+            eb.leave_out(&off.1);
+            Some(Pair { site, ea, eb })
+        }
         Err(failure) if !found.is_empty() => {
             unseen.push(format!("what the files mean: {failure}"));
             None

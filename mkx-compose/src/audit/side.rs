@@ -1,15 +1,15 @@
 //! One environment as the audit sees it: resolved, unresolved, and as text.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mkx_contract::record::finding::Evidence;
-use mkx_contract::tool::compose::{Compose, Fill, Profiles};
+use mkx_contract::tool::compose::{Compose, Profiles};
 use mkx_contract::{Environment, EnvironmentName, Failure, Result, Site};
-use serde_json::Value;
 
 use crate::docker;
 use crate::env::Values;
+use crate::interpolation;
 use crate::model::Model;
 use crate::yaml::{Document, Kind, Node};
 
@@ -21,8 +21,6 @@ pub struct Side<'a> {
     pub environment: &'a Environment,
     /// What Docker Compose resolves it to, or what runs.
     pub model: Model,
-    /// The same with `${…}` as it is written.
-    pub unfilled: Value,
     /// Its env files.
     pub values: Values,
     /// Its compose files.
@@ -35,7 +33,7 @@ impl<'a> Side<'a> {
     /// Reads and resolves.
     pub fn read(site: &'a Site, name: EnvironmentName, compose: &Compose) -> Result<Side<'a>> {
         let environment = site.environment(name);
-        let model = Model::parse(compose.config(environment, Fill::Variables, Profiles::All)?)?;
+        let model = Model::parse(compose.config(environment, Profiles::All)?)?;
         let optional = model.services.values().any(|one| !one.profiles.is_empty());
         let active = if optional {
             let active = docker::model(compose, environment)?;
@@ -43,13 +41,13 @@ impl<'a> Side<'a> {
         } else {
             None
         };
+        let values = Values::read(environment)?;
         Ok(Side {
             name,
             environment,
-            values: Values::read(environment)?,
-            documents: documents(environment)?,
+            documents: documents(environment, &values)?,
+            values,
             model,
-            unfilled: compose.config(environment, Fill::Nothing, Profiles::All)?,
             active,
         })
     }
@@ -58,6 +56,48 @@ impl<'a> Side<'a> {
     pub fn is_active(&self, service: &str) -> bool {
         let active = self.active.as_ref();
         active.is_none_or(|active| active.contains(service))
+    }
+
+    /// Services that this side keeps from starting by a profile, and the other one starts: the usual
+    /// way to leave out what both share. What waits for its profile on both sides is a tool that
+    /// somebody starts by hand, and is judged.
+    pub fn switched_off(&self, other: &Side<'_>) -> Vec<String> {
+        let services = self.model.services.keys();
+        let is_off = |name: &&String| {
+            !self.is_active(name)
+                && other.model.services.contains_key(*name)
+                && other.is_active(name)
+        };
+        services.filter(is_off).cloned().collect()
+    }
+
+    /// Takes services out of the model, and what only they used.
+    pub fn leave_out(&mut self, services: &[String]) {
+        if services.is_empty() {
+            return;
+        }
+        self.model
+            .services
+            .retain(|name, _| !services.contains(name));
+        let used = |is_used: &dyn Fn(&crate::model::Service) -> bool| {
+            self.model.services.values().any(is_used)
+        };
+        let networks: Vec<String> = (self.model.networks.keys())
+            .filter(|key| used(&|one| one.networks.contains_key(*key)))
+            .cloned()
+            .collect();
+        let volumes: Vec<String> = (self.model.volumes.keys())
+            .filter(|key| {
+                let mounts = |one: &crate::model::Service| {
+                    let mut sources = one.volumes.iter().map(|mount| mount.source.as_deref());
+                    sources.any(|source| source == Some(key.as_str()))
+                };
+                used(&mounts)
+            })
+            .cloned()
+            .collect();
+        self.model.networks.retain(|key, _| networks.contains(key));
+        self.model.volumes.retain(|key, _| volumes.contains(key));
     }
 
     /// The place of a member in the compose files: the last file that has it, else where it is
@@ -113,27 +153,9 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// A text with its simple references filled in; to find a place by, not to resolve.
-    fn filled(&self, text: &str) -> String {
-        let mut result = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find("${") {
-            result.push_str(&rest[..at]);
-            let body = &rest[at + 2..];
-            let Some(end) = body.find('}') else { break };
-            let (name, default) = match body[..end].split_once(":-") {
-                Some((name, default)) => (name, default),
-                None => (&body[..end], ""),
-            };
-            let value = match name {
-                "COMPOSE_PROJECT_NAME" => Some(self.environment.project.as_str()),
-                _ => self.values.get(name),
-            };
-            result.push_str(value.unwrap_or(default));
-            rest = &body[end + 1..];
-        }
-        result.push_str(rest);
-        result
+    /// A text with its references filled in; to find a place by, not to resolve.
+    pub fn filled(&self, text: &str) -> String {
+        interpolation::filled(text, &|name| value_in(self.environment, &self.values, name))
     }
 
     fn evidence(&self, place: Option<(PathBuf, u64)>, what: String) -> Evidence {
@@ -164,18 +186,79 @@ pub fn environments<'a>(side: &'a Side<'_>) -> impl Iterator<Item = (&'a str, &'
     })
 }
 
-/// The environment's compose files, parsed.
-pub fn documents(environment: &Environment) -> Result<Vec<(PathBuf, Document)>> {
-    environment
-        .compose_files
-        .iter()
-        .map(|file| {
-            let path = environment.path(file);
-            let text = std::fs::read_to_string(&path).map_err(|error| {
-                Failure::input(format!("cannot read {}: {error}", path.display()))
-            })?;
-            let document = Document::parse(&text, &path)?;
-            Ok((path, document))
-        })
-        .collect()
+fn value_in(environment: &Environment, values: &Values, name: &str) -> Option<String> {
+    match name {
+        "COMPOSE_PROJECT_NAME" => Some(environment.project.clone()),
+        _ => values
+            .variables
+            .get(name)
+            .map(|variable| variable.value.expose().to_owned()),
+    }
+}
+
+/// The environment's compose files, parsed, each behind those that it includes or extends.
+pub fn documents(environment: &Environment, values: &Values) -> Result<Vec<(PathBuf, Document)>> {
+    let mut found = Vec::new();
+    for file in &environment.compose_files {
+        let fill =
+            |text: &str| interpolation::filled(text, &|name| value_in(environment, values, name));
+        read(
+            &environment.path(file),
+            &fill,
+            &mut BTreeSet::new(),
+            &mut found,
+        )?;
+    }
+    Ok(found)
+}
+
+fn read(
+    path: &Path,
+    fill: &dyn Fn(&str) -> String,
+    read_before: &mut BTreeSet<PathBuf>,
+    found: &mut Vec<(PathBuf, Document)>,
+) -> Result<()> {
+    if !read_before.insert(path.to_owned()) {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::input(format!("cannot read {}: {error}", path.display())))?;
+    let documents = Document::parse_all(&text, path)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    for other in documents.iter().flat_map(others) {
+        let other = folder.join(fill(&other));
+        // What is fetched from elsewhere (git, OCI) is no file.
+        if other.is_file() {
+            read(&other, fill, read_before, found)?;
+        }
+    }
+    found.extend(documents.into_iter().map(|one| (path.to_owned(), one)));
+    Ok(())
+}
+
+/// The files that a document includes or extends, as they are written.
+fn others(document: &Document) -> Vec<String> {
+    let mut files = Vec::new();
+    let mut add = |node: &Node| {
+        let node = document.resolve(node);
+        let items = node.items().iter().map(|item| document.resolve(item));
+        files.extend(
+            std::iter::once(node)
+                .chain(items)
+                .filter_map(|one| one.scalar().map(str::to_owned)),
+        );
+    };
+    if let Some((_, included)) = document.member(&document.root, "include") {
+        for item in document.resolve(included).items() {
+            add(document.member(item, "path").map_or(item, |(_, path)| path));
+        }
+    }
+    if let Some((_, services)) = document.member(&document.root, "services") {
+        for (_, service) in document.resolve(services).entries() {
+            let extended = document.member(service, "extends");
+            let file = extended.and_then(|(_, extended)| document.member(extended, "file"));
+            file.into_iter().for_each(|(_, file)| add(file));
+        }
+    }
+    files
 }

@@ -4,19 +4,20 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use mkx_contract::record::finding::{Evidence, Finding, Rule as _};
-use mkx_contract::record::secret::is_secret_value;
 use mkx_contract::{Environment, EnvironmentName, Result, Site};
 
 use super::{Pair, Side, side};
-use crate::render::{references, secrecy};
+use crate::env::Values;
+use crate::interpolation::references;
 use crate::rules::Rule;
+use crate::secrecy;
 use crate::yaml::{Document, Node};
 
 /// Those that must be told before Docker Compose is asked, since it may refuse the files.
 pub fn before_resolution(site: &Site) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for (name, environment) in sides(site) {
-        for (path, document) in side::documents(environment)? {
+        for (path, document) in side::documents(environment, &Values::read(environment)?)? {
             findings.extend(single_dollars(name, &path, &document));
         }
     }
@@ -25,7 +26,7 @@ pub fn before_resolution(site: &Site) -> Result<Vec<Finding>> {
 
 /// All others; `unseen` grows by what can not be read.
 pub fn rules(pair: &Pair<'_>, unseen: &mut Vec<String>) -> Vec<Finding> {
-    let is_secret = secrecy(pair.site);
+    let is_secret = |name: &str, value: &str| secrecy::is_secret(pair.site, name, value);
     let mut findings = Vec::new();
     for side in [&pair.ea, &pair.eb] {
         let others = pair.site.environment(side.name.other());
@@ -60,11 +61,12 @@ fn at(environment: EnvironmentName, file: &Path, line: u64, what: &str) -> Evide
 }
 
 /// Every service and one of its mappings.
-fn members<'a>(document: &'a Document, member: &str) -> Vec<(&'a str, &'a Node)> {
+pub fn members<'a>(document: &'a Document, member: &str) -> Vec<(&'a str, &'a Node)> {
     let Some((_, services)) = document.member(&document.root, "services") else {
         return Vec::new();
     };
-    services
+    document
+        .resolve(services)
         .entries()
         .iter()
         .filter_map(|(name, service)| {
@@ -134,7 +136,7 @@ fn literal_secrets(
     name: EnvironmentName,
     path: &Path,
     document: &Document,
-    is_secret: &dyn Fn(&str) -> bool,
+    is_secret: &dyn Fn(&str, &str) -> bool,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (service, environment) in members(document, "environment") {
@@ -148,7 +150,7 @@ fn literal_secrets(
         });
         for (key, value, line) in mapped.chain(listed) {
             let is_literal = !value.is_empty() && !value.contains('$');
-            if is_literal && (is_secret(key) || is_secret_value(value)) {
+            if is_literal && is_secret(key, value) {
                 let what = format!("services.{service}.environment.{key}");
                 findings.push(
                     Rule::LiteralSecret

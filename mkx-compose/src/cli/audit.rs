@@ -25,7 +25,8 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Applies the rules; exit 1 where one of the errors is broken.
+    /// Applies the rules; exit 1 where one of the errors is broken, 3 or 4 where something could not
+    /// be looked at and nothing else is wrong.
     pub fn run(&self, common: &Common) -> Result<Answer> {
         if let Some(explained) = self.shown.explained::<Rule>() {
             return explained;
@@ -33,6 +34,9 @@ impl Audit {
         let audit = audit::Audit::of(&common.site()?, self.live)?;
         self.shown
             .print::<Rule>(&audit, &audit.findings, &audit.unseen)?;
+        if audit.errors == 0 {
+            audit.check_whole()?;
+        }
         Ok(Answer::from(audit.ok))
     }
 }

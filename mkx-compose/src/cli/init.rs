@@ -1,28 +1,50 @@
-//! `mkx-compose init`: the site document of a known application, for this machine.
+//! `mkx-compose init`: a site document for this machine: of a known application, or of one that is
+//! looked at.
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use mkx_contract::record::site::{self, Host};
+use mkx_contract::tool::compose::Compose;
 use mkx_contract::tool::replace::PUBLIC;
 use mkx_contract::tool::{output, step, voice};
 use mkx_contract::{Answer, EnvironmentName, Failure, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::model::Model;
 use crate::preset::Preset;
+use crate::proposal::Found;
 use crate::replace::{self, Files};
+use crate::{docker, proposal};
 
 /// `init`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  mkx-compose init --from docker-compose.yml --domain shop.example
+  mkx-compose init --from compose.yml compose.prod.yml --env-file .env.prod --output - | jq .guesses
   mkx-compose init --preset makapix
-  mkx-compose init --preset makapix --output - | jq .environments.ea
-  mkx-compose init --preset makapix --force      # the former site.json is kept beside it")]
+  mkx-compose init --preset makapix --force      # the former site.json is kept beside it
+
+--from reads the files, and asks the engine what runs of them; it changes neither. What it had to
+guess is listed under `guesses` in the document: look at each, and remove it from the list.")]
+#[command(group = ArgGroup::new("origin").required(true).args(["preset", "from"]))]
 pub struct Init {
-    /// The application
+    /// A known application
     #[arg(long)]
-    preset: Preset,
+    preset: Option<Preset>,
+    /// Production's compose files, base first
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    from: Vec<PathBuf>,
+    /// What fills ${…} in them; may be given more than once [default: .env.prod, else .env beside]
+    #[arg(long, value_name = "FILE", requires = "from")]
+    env_file: Vec<PathBuf>,
+    /// Production's host name [default: what labels and variables say]
+    #[arg(long, requires = "from")]
+    domain: Option<String>,
+    /// Development's host name [default: dev.DOMAIN]
+    #[arg(long, value_name = "DOMAIN", requires = "from")]
+    development_domain: Option<String>,
     /// Where to write; `-` is stdout
     #[arg(long, short, default_value = "site.json", value_name = "FILE")]
     output: PathBuf,
@@ -34,7 +56,13 @@ pub struct Init {
 impl Init {
     /// Writes the document and says what to do next.
     pub fn run(&self) -> Result<Answer> {
-        let site = self.preset.site(&Host::here());
+        let (site, next) = match self.preset {
+            Some(preset) => {
+                let next = preset.next_steps().iter().map(|step| (*step).to_owned());
+                (preset.site(&Host::here()), next.collect())
+            }
+            None => self.propose()?,
+        };
         if self.output == Path::new("-") {
             output::stdout().json(&site)?;
             return Ok(Answer::Yes);
@@ -47,11 +75,68 @@ impl Init {
             replace::write(&self.output, &text, PUBLIC, self.force)
         })?;
         voice::say(format!("wrote {}", self.output.display()));
-        for step in self.preset.next_steps() {
+        for step in next {
             voice::say(step);
         }
         output::stdout().document(&Files { files: vec![file] })?;
         Ok(Answer::Yes)
+    }
+
+    /// The document of the application in the files, and what a person should know.
+    fn propose(&self) -> Result<(Value, Vec<String>)> {
+        let absolute = |path: &PathBuf| {
+            let path = std::path::absolute(path);
+            path.map_err(|error| Failure::input(format!("cannot resolve a path: {error}")))
+        };
+        let files: Vec<PathBuf> = self.from.iter().map(absolute).collect::<Result<_>>()?;
+        let beside = |name: &str| Some(files[0].with_file_name(name)).filter(|path| path.is_file());
+        let env_files = match self.env_file.is_empty() {
+            true => Vec::from_iter(beside(".env.prod").or_else(|| beside(".env"))),
+            false => self.env_file.iter().map(absolute).collect::<Result<_>>()?,
+        };
+        let compose = Compose::find()?;
+        let model = Model::parse(compose.config_of_files(None, &files, &env_files)?)?;
+        let texts: Vec<String> = env_files
+            .iter()
+            .map(|file| {
+                std::fs::read_to_string(file).map_err(|error| {
+                    Failure::input(format!("cannot read {}: {error}", file.display()))
+                })
+            })
+            .collect::<Result<_>>()?;
+        let mut notes = Vec::new();
+        let running = docker::project_in(files[0].parent().unwrap_or(Path::new("/")))
+            .unwrap_or_else(|failure| {
+                notes.push(format!("what runs was not looked at: {failure}"));
+                None
+            });
+        let found = Found {
+            files: &files,
+            env_files: &env_files,
+            model: &model,
+            variables: &proposal::variables(&texts),
+            running: running.as_deref(),
+            domain: self.domain.as_deref(),
+            development_domain: self.development_domain.as_deref(),
+        };
+        let Some(made) = proposal::propose(&found, &Host::here()) else {
+            return Err(Failure::usage(
+                "cannot tell production's host name: no label and no variable names it",
+            )
+            .hint("give it: --domain shop.example"));
+        };
+        notes.extend(made.notes);
+        let guesses = made.site["guesses"].as_array().map_or(0, Vec::len);
+        let eb = &made.site["environments"]["eb"]["directory"];
+        notes.push(format!(
+            "{guesses} fields are guessed; they are listed under `guesses` in the document"
+        ));
+        notes.push(format!(
+            "next: a checkout for development in {}, then mkx-compose audit says what both would share; mkx-compose split {} keeps them apart",
+            eb.as_str().unwrap_or_default(),
+            self.from[0].display()
+        ));
+        Ok((made.site, notes))
     }
 
     /// Where the document's own journal is.

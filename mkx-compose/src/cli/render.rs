@@ -1,25 +1,32 @@
 //! `mkx-compose render`: one compose file for an environment, without a secret in it.
 
+use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::tool::compose::{Compose, Fill, Profiles};
-use mkx_contract::tool::{output, replace};
-use mkx_contract::{Answer, EnvironmentName, Failure, Result};
+use mkx_contract::tool::compose::{Compose, Profiles};
+use mkx_contract::tool::{output, replace, voice};
+use mkx_contract::{Answer, Environment, EnvironmentName, Failure, Result, Site};
+use serde_json::Value;
 
-use crate::{emit, render};
+use crate::env::Values;
+use crate::render::{Marks, Rendered};
+use crate::{emit, render, secrecy};
 
 /// `render`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  mkx-compose render eb | docker compose --project-name makapix-dev --file - up --detach
+  mkx-compose render eb | docker compose --project-name shop-dev --file - up --detach
   mkx-compose render ea | jq .services.db
   mkx-compose render ea --format yaml | less
 
-Values of secret variables go into env files of mode 0600 under the state directory, which the
-printed file refers to.")]
+Values that are not known to be public go into env files of mode 0600 under the state directory,
+which the printed file refers to. What is printed is resolved again first, and must be what Docker
+Compose resolves the environment to. Where a secret stands in a label or a command, a line on stderr
+says which --env-file the printed file needs.")]
 pub struct Render {
     /// The environment
     environment: EnvironmentName,
@@ -44,25 +51,16 @@ impl Render {
             .state_directory
             .join("render")
             .join(self.environment.to_string());
-        let rendered = render::render(
-            compose.config(environment, Fill::Variables, Profiles::Chosen)?,
-            &compose.config(environment, Fill::Nothing, Profiles::Chosen)?,
-            &render::secrecy(&site),
-            &folder,
-        )?;
-        if !rendered.secret_files.is_empty() {
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&folder)
-                .map_err(|error| {
-                    Failure::peer(format!("cannot make {}: {error}", folder.display()))
-                })?;
-        }
-        for (path, text) in &rendered.secret_files {
-            replace::file(path, text, replace::PRIVATE).map_err(|error| {
-                Failure::peer(format!("cannot write {}: {error}", path.display()))
-            })?;
+        let resolved = compose.config(environment, Profiles::Chosen)?;
+        let (marked, marks) = marked(&site, environment, &compose, &resolved)?;
+        let rendered = render::render(&site, resolved.clone(), &marked, &marks, &folder)?;
+        write_secrets(&rendered, &folder)?;
+        prove(&rendered, &resolved, environment, &compose)?;
+        if let Some(file) = &rendered.fills {
+            voice::say(format!(
+                "secrets stand outside the services' variables: docker compose needs --env-file {}",
+                file.display()
+            ));
         }
         let mut stdout = output::stdout();
         match self.format {
@@ -71,5 +69,74 @@ impl Render {
         }
         stdout.flush()?;
         Ok(Answer::Yes)
+    }
+}
+
+/// The environment resolved with a mark in the place of each value that may not be shown.
+fn marked(
+    site: &Site,
+    environment: &Environment,
+    compose: &Compose,
+    resolved: &Value,
+) -> Result<(Value, Marks)> {
+    let values = Values::read(environment)?;
+    let secrets = values.variables.iter().filter(|(name, variable)| {
+        let value = variable.value.expose();
+        !value.is_empty() && secrecy::is_secret(site, name, value)
+    });
+    let marks: Marks = secrets
+        .enumerate()
+        .map(|(index, (name, _))| (name.clone(), format!("mkxmark{index}x")))
+        .collect();
+    if marks.is_empty() {
+        return Ok((resolved.clone(), marks));
+    }
+    let file = temporary("env", &render::env_text(&marks))?;
+    compose
+        .config_with(environment, Profiles::Chosen, &[file.path().to_owned()])
+        .map(|model| (model, marks))
+        .map_err(|failure| failure.context("cannot tell where secrets stand"))
+}
+
+fn temporary(kind: &str, text: &str) -> Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    let made = builder.suffix(&format!(".{kind}")).tempfile();
+    made.and_then(|mut file| file.write_all(text.as_bytes()).map(|()| file))
+        .map_err(|error| Failure::peer(format!("cannot make a temporary file: {error}")))
+}
+
+fn write_secrets(rendered: &Rendered, folder: &Path) -> Result<()> {
+    if rendered.secret_files.is_empty() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| Failure::peer(format!("cannot make {}: {error}", folder.display())))?;
+    for (path, text) in &rendered.secret_files {
+        replace::file(path, text, replace::PRIVATE)
+            .map_err(|error| Failure::peer(format!("cannot write {}: {error}", path.display())))?;
+    }
+    Ok(())
+}
+
+/// What is printed must resolve to what the files resolve to.
+fn prove(
+    rendered: &Rendered,
+    resolved: &Value,
+    environment: &Environment,
+    compose: &Compose,
+) -> Result<()> {
+    let file = temporary("json", &rendered.model.to_string())?;
+    let env_files: Vec<PathBuf> = rendered.fills.iter().cloned().collect();
+    let project = environment.project.as_str();
+    let again = compose.config_of_files(Some(project), &[file.path().to_owned()], &env_files)?;
+    match render::difference(resolved, &again) {
+        None => Ok(()),
+        Some(place) => Err(Failure::input(format!(
+            "cannot render {project}: what would be printed resolves to another {place}"
+        ))
+        .hint("nothing was printed; docker compose itself reads the files as they are: mkx-compose up")),
     }
 }

@@ -1,7 +1,7 @@
 //! `mkx-compose site`: the site document, validated and resolved.
 
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::tool::output;
+use mkx_contract::tool::{output, voice};
 use mkx_contract::{Answer, Result};
 
 /// Worked examples for `--help`.
@@ -14,6 +14,12 @@ Examples:
 /// Prints the document that every tool works with; it is a valid site document itself.
 pub fn run(common: &Common) -> Result<Answer> {
     let site = common.site()?;
+    if !site.guesses.is_empty() {
+        voice::say(format!(
+            "guessed, and not looked at yet: {}",
+            site.guesses.join(", ")
+        ));
+    }
     output::stdout().document(&site)?;
     Ok(Answer::Yes)
 }

@@ -1,17 +1,21 @@
 //! `mkx-compose split`: from a compose file for one environment to a base and two overrides.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mkx_contract::record::secret::HIDDEN;
+use mkx_contract::record::site::env_file;
 use mkx_contract::tool::arguments::Common;
 use mkx_contract::tool::compose::Compose;
 use mkx_contract::tool::replace::PUBLIC;
 use mkx_contract::tool::{output, step, voice};
-use mkx_contract::{Answer, EnvironmentName, Failure, Result};
+use mkx_contract::{Answer, EnvironmentName, Failure, Result, Site};
 use serde_json::json;
 use similar::TextDiff;
 
+use crate::env::check::PLACEHOLDER;
 use crate::replace::{self, Files};
+use crate::secrecy;
 use crate::split::{self, Request};
 
 /// `split`.
@@ -66,7 +70,7 @@ impl Split {
             voice::say(format!("{} is split already", self.file.display()));
         }
         if self.dry_run {
-            return dry_run(&parts.files);
+            return dry_run(&site, &parts.files);
         }
         for (path, text) in &parts.files {
             replace::check(path, text, self.force)?;
@@ -85,11 +89,11 @@ impl Split {
     }
 }
 
-fn dry_run(files: &[(PathBuf, String)]) -> Result<Answer> {
+fn dry_run(site: &Site, files: &[(PathBuf, String)]) -> Result<Answer> {
     let mut stdout = output::stdout();
     for (path, text) in files {
         let (old, header) = match std::fs::read_to_string(path) {
-            Ok(old) => (old, path.display().to_string()),
+            Ok(old) => (shown(site, path, old), path.display().to_string()),
             Err(_) => (String::new(), "/dev/null".to_owned()),
         };
         let diff = TextDiff::from_lines(&old, text);
@@ -99,4 +103,19 @@ fn dry_run(files: &[(PathBuf, String)]) -> Result<Answer> {
     }
     stdout.flush()?;
     Ok(Answer::Yes)
+}
+
+/// A file that is there, without what a former template may have let through.
+fn shown(site: &Site, path: &Path, text: String) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if !name.starts_with(".env") {
+        return text;
+    }
+    let line = |line: &str| match env_file::assignments(line).next() {
+        Some((name, value)) if value != PLACEHOLDER && !secrecy::is_public(site, name, &value) => {
+            format!("{name}={HIDDEN}\n")
+        }
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Values;
-use crate::render;
+use crate::secrecy;
 
 /// The answer of `env diff`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -58,7 +58,13 @@ pub fn diff(site: &Site, ea: &Values, eb: &Values) -> EnvDiff {
         .chain(eb.variables.keys())
         .chain(site.variables.keys())
         .collect();
-    let secret = render::secrecy(site);
+    let is_secret = |name: &String| {
+        let values = [ea, eb].map(|values| values.get(name).unwrap_or_default());
+        secrecy::is_secret_name(site, name)
+            || values
+                .iter()
+                .any(|value| secrecy::is_secret(site, name, value))
+    };
     let variables = names
         .into_iter()
         .map(|name| Compared {
@@ -66,7 +72,7 @@ pub fn diff(site: &Site, ea: &Values, eb: &Values) -> EnvDiff {
             ea: presence(ea, name),
             eb: presence(eb, name),
             same: ea.get(name).is_some() && ea.get(name) == eb.get(name),
-            secret: secret(name),
+            secret: is_secret(name),
             rule: site.variables.get(name).map(|variable| variable.rule),
         })
         .collect();

@@ -1,12 +1,14 @@
 //! An env file for EB, made from EA's: comments, order and spelling stay, values become EB's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use mkx_contract::record::site::{Rule, Variable, env_file};
 use mkx_contract::{Failure, Result, Site};
+use url::Url;
 
 use super::check::PLACEHOLDER;
+use crate::secrecy::{self, Secrecy};
 use crate::{names, render};
 
 /// What was done with the variables; names only.
@@ -24,6 +26,7 @@ pub struct Outcome {
 /// Exit 4 where the kernel gives no random bytes.
 pub fn env_file(site: &Site, texts: &[String]) -> Result<(String, Outcome)> {
     let mut outcome = Outcome::default();
+    let mut renewed = Renewed::default();
     let mut text = String::from(
         "# Development's variables, made from production's by `mkx-compose env new eb`.\n",
     );
@@ -49,13 +52,20 @@ pub fn env_file(site: &Site, texts: &[String]) -> Result<(String, Outcome)> {
                 continue;
             }
             done.insert(name.to_owned());
-            assign(site, &mut text, &mut outcome, name, Some((content, &value)))?;
+            assign(
+                site,
+                &mut text,
+                &mut outcome,
+                &mut renewed,
+                name,
+                Some((content, &value)),
+            )?;
         }
     }
     for (name, variable) in &site.variables {
         let wanted = variable.required || variable.eb.as_deref().is_some_and(|eb| !eb.is_empty());
         if !done.contains(name) && wanted {
-            assign(site, &mut text, &mut outcome, name, None)?;
+            assign(site, &mut text, &mut outcome, &mut renewed, name, None)?;
         }
     }
     Ok((text, outcome))
@@ -66,6 +76,7 @@ fn assign(
     site: &Site,
     text: &mut String,
     outcome: &mut Outcome,
+    renewed: &mut Renewed,
     name: &str,
     present: Option<(&str, &str)>,
 ) -> Result<()> {
@@ -74,7 +85,12 @@ fn assign(
         Some(variable) => (variable, true),
         None => (&unknown, false),
     };
-    let secret = render::secrecy(site)(name);
+    let value = present.map(|(_, value)| value).unwrap_or_default();
+    let secrecy = match value {
+        "" if secrecy::is_secret_name(site, name) => Secrecy::Secret,
+        value => secrecy::of(site, name, value),
+    };
+    let must_be_own = rule.rule == Rule::Differ || !known;
     let line = match present {
         _ if rule.eb.is_some() => spelled(name, rule.eb.as_deref().unwrap_or_default()),
         _ if rule.ask.is_some() => {
@@ -84,10 +100,23 @@ fn assign(
         }
         Some((_, "")) | None if !rule.required => format!("{name}="),
         Some((line, _)) if rule.rule == Rule::Equal => line.to_owned(),
-        present if secret && (rule.rule == Rule::Differ || !known) => {
-            outcome.fresh.push(name.to_owned());
-            let length = present.map_or(0, |(_, value)| value.len());
-            format!("{name}={}", random_text(length.max(32))?)
+        _ if must_be_own && secrecy == Secrecy::Secret => match renewed.secret(value)? {
+            Some(own) => {
+                outcome.fresh.push(name.to_owned());
+                spelled(name, &names::translated(site, &own))
+            }
+            None => {
+                outcome.ask.push(name.to_owned());
+                format!("# {name}: a key or hash of development's own\n{name}={PLACEHOLDER}")
+            }
+        },
+        Some(_) if !known && secrecy == Secrecy::Unknown => {
+            outcome.ask.push(name.to_owned());
+            format!(
+                "# {name}: nothing tells that production's value is no secret; give development's own, or\n\
+                 # say so in the site document: \"variables\": {{\"{name}\": {{\"secret\": false}}}}\n\
+                 {name}={PLACEHOLDER}"
+            )
         }
         Some((line, value)) => {
             let value = names::translated(site, value);
@@ -107,6 +136,44 @@ fn assign(
     };
     writeln!(text, "{line}").expect("a string takes all text");
     Ok(())
+}
+
+/// Development's secret for each of production's: what was the same word in two variables (a
+/// password, and a URL with it) is the same again.
+#[derive(Default)]
+struct Renewed(BTreeMap<String, String>);
+
+impl Renewed {
+    /// A value of the same form with secrets of its own; none where only a person can make it.
+    fn secret(&mut self, value: &str) -> Result<Option<String>> {
+        if value.contains("-----BEGIN") || value.contains("$2") || value.contains("$argon2") {
+            return Ok(None);
+        }
+        match Url::parse(value) {
+            Ok(url) if url.has_host() && url.password().is_some() => {
+                let password = url.password().unwrap_or_default();
+                let own = self.word(password)?;
+                let of = |word: &str| format!(":{word}@");
+                Ok(Some(value.replacen(&of(password), &of(&own), 1)))
+            }
+            // A webhook or a link with a token: another service gives it.
+            Ok(url) if url.has_host() => Ok(None),
+            _ => self.word(value).map(Some),
+        }
+    }
+
+    fn word(&mut self, former: &str) -> Result<String> {
+        if former.is_empty() {
+            return random_text(32);
+        }
+        let plain = percent_encoding::percent_decode_str(former).decode_utf8_lossy();
+        if let Some(own) = self.0.get(plain.as_ref()) {
+            return Ok(own.clone());
+        }
+        let own = random_text(former.len().max(32))?;
+        self.0.insert(plain.into_owned(), own.clone());
+        Ok(own)
+    }
 }
 
 fn spelled(name: &str, value: &str) -> String {

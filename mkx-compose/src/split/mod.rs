@@ -78,6 +78,8 @@ pub struct Work<'a> {
     pub moved: IndexMap<String, String>,
     /// Whole services that move to production's override.
     pub moved_services: String,
+    /// True where the edge stays in the base, since it is written with the base's anchors.
+    pub edge_stays: bool,
     /// Lines of development's override, by service.
     pub developed: IndexMap<String, String>,
     /// Lines of production's override under `volumes:`.
@@ -154,6 +156,7 @@ impl<'a> Work<'a> {
             edits: Edits::default(),
             moved: IndexMap::new(),
             moved_services: String::new(),
+            edge_stays: false,
             developed: IndexMap::new(),
             volumes: String::new(),
             variables: BTreeMap::new(),

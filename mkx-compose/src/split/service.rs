@@ -3,7 +3,7 @@
 use super::edits::member_lines;
 use super::{Variable, Work, ports};
 use crate::names;
-use crate::yaml::{Kind, Node, contains};
+use crate::yaml::{Document, Kind, Node, contains};
 
 /// The env file that development's services are given instead of production's.
 pub const DEVELOPMENTS_ENV_FILE: &str = ".env.dev";
@@ -26,7 +26,15 @@ pub fn all(work: &mut Work<'_>) {
     for (key, service) in services.entries() {
         let Some(name) = key.scalar() else { continue };
         if work.is_edge(name) && !document.is_flow(services) {
-            whole(work, key, service);
+            if is_tied(document, service) {
+                work.edge_stays = true;
+                work.develop(
+                    name,
+                    "# The edge is production's alone.\nprofiles: [disabled]",
+                );
+            } else {
+                whole(work, key, service);
+            }
             continue;
         }
         member(work, name, service, "ports", ports::in_place);
@@ -77,6 +85,14 @@ fn container_name(work: &mut Work<'_>, name: &str, service: &Node) {
         wanted
     };
     work.edits.replace(value.start..value.end, text);
+}
+
+/// True where a part of the file is written with what only this file has: an alias leads to an
+/// anchor of it, or another part leads here.
+fn is_tied(document: &Document, node: &Node) -> bool {
+    contains(node, &|node| {
+        matches!(node.kind, Kind::Alias(_)) || document.is_referred_to(node.anchor)
+    })
 }
 
 /// The edge is production's alone.
@@ -145,7 +161,7 @@ fn member(
 }
 
 /// True where the service would get the member from what it merges, were it not for its own.
-fn merges(service: &Node, member: &str, document: &crate::yaml::Document) -> bool {
+fn merges(service: &Node, member: &str, document: &Document) -> bool {
     let merged = service
         .entries()
         .iter()

@@ -7,8 +7,9 @@ use indexmap::IndexMap;
 
 use super::Work;
 use crate::env::check::PLACEHOLDER;
+use crate::interpolation::references;
 use crate::names;
-use crate::render::{references, secrecy};
+use crate::secrecy;
 
 /// Production's and development's. `present` is what the env files set now; secrets are left out.
 pub fn both(
@@ -26,7 +27,6 @@ pub fn both(
         }
     }
     named.remove("COMPOSE_PROJECT_NAME");
-    let secret = secrecy(work.site);
     let mut ea =
         String::from("# Production's variables: copy to .env.prod, mode 0600, and fill in.\n");
     let mut eb = String::from(
@@ -62,7 +62,11 @@ pub fn both(
         }
         let own = work.site.variables.get(name);
         let value = present.get(name).map(String::as_str).unwrap_or_default();
-        if secret(name) && !value.is_empty() || (secret(name) && !present.contains_key(name)) {
+        let is_told = match value {
+            "" => present.contains_key(name) || !secrecy::is_secret_name(work.site, name),
+            value => secrecy::is_public(work.site, name, value),
+        };
+        if !is_told {
             let _ = writeln!(ea, "{name}={PLACEHOLDER}");
             let _ = writeln!(eb, "{name}={PLACEHOLDER}");
             continue;

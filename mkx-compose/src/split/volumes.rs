@@ -27,7 +27,7 @@ pub fn all(work: &mut Work<'_>) {
         if parameterised {
             continue;
         }
-        let edge_only = used_by_edge_only(work, name);
+        let edge_only = !work.edge_stays && used_by_edge_only(work, name);
         if edge_only && !document.is_flow(volumes) {
             let range = member_lines(document, key, value);
             let lines = work.edits.within(&document.text, range.clone());

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 mod audit;
+mod cases;
 mod containers;
 mod document;
 mod drift;
@@ -11,6 +12,7 @@ mod live_faults;
 mod phase;
 mod random_pairs;
 mod resolved;
+mod second_application;
 mod site;
 mod split;
 mod world;

@@ -11,36 +11,85 @@ use crate::{Failure, Result};
 /// What stands in the place of a secret wherever it would be printed.
 pub const HIDDEN: &str = "***";
 
-/// The last words of names whose values are secret.
-const SECRET_WORDS: [&str; 11] = [
+/// Words that make a name a secret's wherever they stand in it: `SECRET_KEY_BASE`.
+const SECRET_WORDS: [&str; 13] = [
     "PASSWORD",
     "PASSWD",
-    "PASS",
-    "PWD",
+    "PASSPHRASE",
+    "PASSCODE",
     "SECRET",
-    "KEY",
+    "SECRETS",
     "TOKEN",
     "SALT",
     "DSN",
-    "HASH",
+    "PEM",
     "CREDENTIALS",
+    "WEBHOOK",
+    "PRIVATE",
+];
+
+/// Words that do so as the last one, also behind others without a mark between: `DBPASS`.
+const SECRET_ENDS: [&str; 10] = [
+    "PASSWORD",
+    "PASS",
+    "PWD",
+    "SECRET",
+    "SECRETKEY",
+    "APIKEY",
+    "ACCESSKEY",
+    "TOKEN",
+    "HASH",
+    "KEY",
+];
+
+/// Last words of what is about a secret, and is none: `TOKEN_TTL`, `PASSWORD_FILE`.
+const ABOUT_SECRETS: [&str; 25] = [
+    "FILE",
+    "PATH",
+    "DIR",
+    "DIRECTORY",
+    "DAYS",
+    "HOURS",
+    "MINUTES",
+    "SECONDS",
+    "TTL",
+    "EXPIRE",
+    "EXPIRES",
+    "EXPIRY",
+    "LIFETIME",
+    "LENGTH",
+    "MIN",
+    "MAX",
+    "ALGORITHM",
+    "ENABLED",
+    "REQUIRED",
+    "ISSUER",
+    "AUDIENCE",
+    "HEADER",
+    "VARIABLE",
+    "ROUNDS",
+    "COMMAND",
 ];
 
 /// True where a variable of this name holds a secret, as far as its name tells:
-/// `DB_ADMIN_PASSWORD`, `JWT_SECRET_KEY`, `SENTRY_DSN`; `DATABASE_URL` carries a password. A path
-/// to a secret (`MQTT_CA_KEY_FILE`) is none.
+/// `DB_ADMIN_PASSWORD`, `SECRET_KEY_BASE`, `PAPERLESS_DBPASS`, `SENTRY_DSN`; `DATABASE_URL` carries
+/// a password. What is about a secret (`MQTT_CA_KEY_FILE`), and what is meant for everybody
+/// (`STRIPE_PUBLIC_KEY`), is none.
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    if name.ends_with("DATABASE_URL") {
-        return true;
+    let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    let last = words.last().copied().unwrap_or_default();
+    let is_any = |known: &[&str]| words.iter().any(|word| known.contains(word));
+    if ABOUT_SECRETS.contains(&last) || is_any(&["PUBLIC", "PUBLISHABLE"]) {
+        return false;
     }
-    let last = name.rsplit('_').next().unwrap_or_default();
-    SECRET_WORDS.contains(&last) || last.ends_with("PASSWORD")
-}
-
-/// True for a URL with a password in it, whatever the variable is called.
-pub fn is_secret_value(value: &str) -> bool {
-    url::Url::parse(value).is_ok_and(|url| url.password().is_some())
+    let is_access_key = words.windows(2).any(|two| two == ["ACCESS", "KEY"]);
+    name.ends_with("DATABASE_URL")
+        || is_access_key
+        || is_any(&SECRET_WORDS)
+        || SECRET_ENDS
+            .iter()
+            .any(|end| last.ends_with(end) && (*end != "KEY" || last == *end))
 }
 
 /// A secret value. `Debug` and `Serialize` give `***`; there is no `Display` and no `Default`.
@@ -157,6 +206,15 @@ mod tests {
             "DATABASE_URL",
             "PGPASSWORD",
             "jwt_secret",
+            "SECRET_KEY_BASE",
+            "SMTP_PASS",
+            "PG_PASS",
+            "PAPERLESS_DBPASS",
+            "DJANGO_SECRETKEY",
+            "JWT_SECRET_HS256",
+            "AWS_ACCESS_KEY_ID",
+            "SLACK_WEBHOOK",
+            "TLS_PEM",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
@@ -167,16 +225,14 @@ mod tests {
             "MQTT_PASSWD_FILE",
             "CERT_RENEWAL_THRESHOLD_DAYS",
             "SQIDS_ALPHABET",
+            "ACCESS_TOKEN_EXPIRE_MINUTES",
+            "STRIPE_PUBLIC_KEY",
+            "COMPASS",
+            "MONKEY",
+            "BYPASS_CACHE",
         ] {
             assert!(!is_secret_name(name), "{name}");
         }
-    }
-
-    #[test]
-    fn a_url_with_a_password_is_secret() {
-        assert!(is_secret_value("amqp://user:word@queue:5672/"));
-        assert!(!is_secret_value("redis://cache:6379/1"));
-        assert!(!is_secret_value("a:b@c"));
     }
 
     #[test]

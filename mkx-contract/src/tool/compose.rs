@@ -20,15 +20,6 @@ pub struct Compose {
     directory: Option<PathBuf>,
 }
 
-/// Which of an environment's text Docker Compose fills in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fill {
-    /// `${NAME}` becomes its value.
-    Variables,
-    /// `${NAME}` stays as it is written.
-    Nothing,
-}
-
 /// Which of an environment's services are resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profiles {
@@ -86,20 +77,28 @@ impl Compose {
     ///
     /// # Errors
     /// Exit 3 with Docker Compose's own words where a file is not right.
-    pub fn config(
+    pub fn config(&self, environment: &Environment, profiles: Profiles) -> Result<Value> {
+        self.config_with(environment, profiles, &[])
+    }
+
+    /// The environment's model as it would be with further env files, which win.
+    ///
+    /// # Errors
+    /// As [`Compose::config`].
+    pub fn config_with(
         &self,
         environment: &Environment,
-        fill: Fill,
         profiles: Profiles,
+        env_files: &[PathBuf],
     ) -> Result<Value> {
         let mut arguments: Vec<OsString> = Vec::new();
+        for file in env_files {
+            arguments.extend(["--env-file".into(), file.into()]);
+        }
         if profiles == Profiles::All {
             arguments.extend(["--profile".into(), "*".into()]);
         }
         arguments.extend(["config".into(), "--format".into(), "json".into()]);
-        if fill == Fill::Nothing {
-            arguments.push("--no-interpolate".into());
-        }
         let arguments = self.arguments(environment, &arguments);
         self.read_config(&arguments, &environment.project)
     }

@@ -83,6 +83,9 @@ pub struct Site {
     /// Findings that the site lives with, of any tool.
     #[serde(default)]
     pub accepted: Vec<Accepted>,
+    /// What a proposal guessed and nobody has looked at yet: `environments.eb.domain`.
+    #[serde(default)]
+    pub guesses: Vec<String>,
 }
 
 impl Record for Site {
