@@ -54,6 +54,11 @@ fn part(service: &Service) -> Part {
     let serves_the_web = service.ports.iter().any(|port| {
         matches!(port.published.as_deref(), Some("80" | "443")) || matches!(port.target, 80 | 443)
     });
+    // A proxy that is built here looks for sites by the engine's socket.
+    let holds_socket = service.volumes.iter().any(|mount| {
+        let source = mount.source.as_deref().unwrap_or_default();
+        source.ends_with("/docker.sock")
+    });
     if is(&["postgres", "postgis", "timescale", "pgvector"]) {
         Part::Postgres
     } else if is(&["mysql", "mariadb", "mongo", "percona", "mssql"]) {
@@ -62,7 +67,7 @@ fn part(service: &Service) -> Part {
         Part::Cache
     } else if is(&["mosquitto", "emqx", "vernemq", "hivemq", "rabbitmq", "nats"]) {
         Part::Broker
-    } else if is(&["caddy", "traefik", "nginx", "haproxy", "nginx-proxy"]) && serves_the_web {
+    } else if serves_the_web && (holds_socket || is(&["caddy", "traefik", "nginx", "haproxy"])) {
         Part::Edge
     } else {
         Part::Application
@@ -340,15 +345,18 @@ impl Draft<'_> {
     fn shared(&mut self, edge: Option<&str>) -> Value {
         let model = self.found.model;
         let service = edge.map(|name| &model.services[name]);
+        // The network that an application of its own needs for itself is not the one to share.
         let on_edge = service.into_iter().flat_map(|one| one.networks.keys());
-        let mut keys = on_edge.chain(model.networks.keys());
+        let mut on_edge = on_edge.filter(|key| *key != "default");
         let external = model.networks.iter().find(|(_, one)| one.external);
-        let network = match external.map(|(key, _)| key).or_else(|| keys.next()) {
+        let network = match external.map(|(key, _)| key).or_else(|| on_edge.next()) {
             Some(key) => model.network_name(key),
             None => "edge".into(),
         };
         if external.is_none() {
             self.guess("shared.network");
+        }
+        if external.is_none() && edge.is_some() {
             self.notes.push(format!(
                 "the network that both environments meet the edge on is {network}: make it once with docker network create, and write external: true"
             ));

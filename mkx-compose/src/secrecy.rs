@@ -56,7 +56,10 @@ pub fn is_public(site: &Site, name: &str, value: &str) -> bool {
 }
 
 fn judge(name: &str, value: &str) -> Secrecy {
-    if is_secret_value(value) || (secret::is_secret_name(name) && !is_switch(value)) {
+    // A database's address is a secret by the password in it alone.
+    let is_address = name.to_ascii_uppercase().ends_with("DATABASE_URL") && is_place(value);
+    let is_named = secret::is_secret_name(name) && !is_switch(value) && !is_address;
+    if is_secret_value(value) || is_named {
         Secrecy::Secret
     } else if is_amount(value) || is_place(value) || (has_public_name(name) && is_words(value)) {
         Secrecy::Public
@@ -317,6 +320,7 @@ mod tests {
         check("TZ", "Europe/Berlin", Public);
         check("POSTGRES_USER", "paperless", Public);
         check("SMTP_PASS", "", Public);
+        check("EVENTS_DATABASE_URL", "http://events:8123/all", Public);
         check("RANDOM_ROOT_PASSWORD", "true", Public);
     }
 }

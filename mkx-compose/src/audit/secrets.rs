@@ -34,13 +34,13 @@ pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for (service, name, value) in environments(&pair.eb) {
-        let Some((theirs, holder)) = parts(value).find_map(|part| secrets.get(part)) else {
+        let found = parts(value).find_map(|part| Some((part, secrets.get(part)?)));
+        let Some((part, (theirs, holder))) = found else {
             continue;
         };
         // A password like `paperless` is in what is called so too.
-        let is_word = |text: &&str| text.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-        let by_chance = !is_secret(name, value) && parts(value).all(|part| is_word(&part));
-        if is_common(name) || by_chance {
+        let is_word = part.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+        if is_common(name) || (is_word && !is_secret(name, value)) {
             continue;
         }
         let other = match holder {

@@ -318,7 +318,13 @@ fn networks(work: &mut Work<'_>) {
         let is_shared = work.model.network_name(name) == work.site.shared.network;
         let resolved = work.model.networks.get(name);
         let external = resolved.is_some_and(|network| network.external);
-        if is_shared && !external {
+        let stated = value
+            .entries()
+            .iter()
+            .find(|(key, _)| key.scalar() == Some("external"));
+        if let (true, false, Some((_, stated))) = (is_shared, external, stated) {
+            work.edits.replace(stated.start..stated.end, "true");
+        } else if is_shared && !external {
             let line = format!(
                 "external: true\n{}  name: {}",
                 " ".repeat(indent_of(work, key)),
@@ -336,6 +342,8 @@ fn networks(work: &mut Work<'_>) {
                     format!("external: true\n{indent}"),
                 );
             }
+        }
+        if is_shared && !external {
             work.notes.push(format!(
                 "the network {name} is shared: make it once with docker network create {}",
                 work.site.shared.network

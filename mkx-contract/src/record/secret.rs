@@ -83,13 +83,15 @@ pub fn is_secret_name(name: &str) -> bool {
     if ABOUT_SECRETS.contains(&last) || is_any(&["PUBLIC", "PUBLISHABLE"]) {
         return false;
     }
+    let is_word = ["COMPASS", "BYPASS", "OVERPASS"].contains(&last);
     let is_access_key = words.windows(2).any(|two| two == ["ACCESS", "KEY"]);
     name.ends_with("DATABASE_URL")
         || is_access_key
         || is_any(&SECRET_WORDS)
-        || SECRET_ENDS
-            .iter()
-            .any(|end| last.ends_with(end) && (*end != "KEY" || last == *end))
+        || !is_word
+            && SECRET_ENDS
+                .iter()
+                .any(|end| last.ends_with(end) && (*end != "KEY" || last == *end))
 }
 
 /// A secret value. `Debug` and `Serialize` give `***`; there is no `Display` and no `Default`.
