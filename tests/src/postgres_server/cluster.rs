@@ -182,6 +182,8 @@ impl PostgresServer {
                 .arg(self.data())
                 .args(["--username", SUPERUSER, "--encoding", "UTF8"])
                 .args(["--locale", "C.UTF-8", "--lc-collate", "C", "--no-sync"])
+                // What is copied for every test is small.
+                .args(["--wal-segsize", "1"])
                 .args(["--auth-local", "trust", "--auth-host", over_tcp])
                 .arg(format!("--pwfile={}", password.display())),
             "make a PostgreSQL cluster",
@@ -195,7 +197,7 @@ impl PostgresServer {
             "listen_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nport = {}\n\
              max_connections = 60\nshared_buffers = 128MB\nmax_wal_size = 4GB\n\
              wal_level = replica\nmax_wal_senders = 4\nhot_standby = on\nautovacuum_naptime = 10s\n\
-             max_parallel_workers_per_gather = 0\njit = off\n",
+             max_parallel_workers_per_gather = 0\njit = off\nwal_init_zero = off\nmin_wal_size = 4MB\n",
             self.directory.path().display(),
             self.port
         );
