@@ -88,6 +88,8 @@ pub struct Service {
     pub configs: Vec<GivenFile>,
     /// Files that Docker Compose mounts for it.
     pub secrets: Vec<GivenFile>,
+    /// How many containers it has, as `scale`.
+    pub scale: Option<Value>,
     /// The image that its container runs; no file says this.
     #[serde(skip)]
     pub image_id: Option<String>,
@@ -157,6 +159,8 @@ pub struct Attachment {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Deploy {
+    /// How many containers it has.
+    pub replicas: Option<Value>,
     /// `deploy.resources`.
     pub resources: Resources,
 }
@@ -218,6 +222,13 @@ impl Model {
 }
 
 impl Service {
+    /// True where it has more containers than one, which can not have one name.
+    pub fn is_replicated(&self) -> bool {
+        let replicas = self.deploy.as_ref().and_then(|one| one.replicas.as_ref());
+        let count = number(replicas).or_else(|| number(self.scale.as_ref()));
+        count.is_some_and(|count| count > 1.0)
+    }
+
     /// Its limit of processors.
     pub fn limit_cpus(&self) -> Option<f64> {
         number(self.limits().and_then(|limits| limits.cpus.as_ref()))

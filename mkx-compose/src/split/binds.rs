@@ -1,6 +1,6 @@
 //! Folders of the host: what lies in the checkout stays, other paths become variables.
 
-use super::{Variable, Work};
+use super::{Variable, Work, reference};
 use crate::names;
 use crate::yaml::{Kind, Node};
 
@@ -102,7 +102,7 @@ fn parameterise(work: &mut Work<'_>, node: &Node, source: &str, read_only: bool)
         (format!("{word}_HOST_PATH"), source.to_owned(), own)
     };
     let text = &work.document.text[node.start..node.end];
-    let changed = text.replacen(&root, &format!("${{{variable}}}"), 1);
+    let changed = text.replacen(&root, &reference(&variable), 1);
     let plain_in_flow = !changed.starts_with(['"', '\'']);
     let changed = match plain_in_flow && in_flow(&work.document.text, node.start) {
         true => format!("\"{changed}\""),

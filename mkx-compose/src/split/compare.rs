@@ -8,21 +8,22 @@ use mkx_contract::{Failure, Result};
 use serde_json::Value;
 
 use super::service::{DEVELOPMENTS_ENV_FILE, given_env_file};
-use super::{Request, Variable, Work};
+use super::{Request, Variable, Work, renamed};
 use crate::render::quoted;
 
 /// Resolves both results and holds production's against the original. Nothing is written beside
 /// the file: Docker Compose reads the results from a folder of our own, as if they were there.
 ///
 /// # Errors
-/// Exit 3 with the first difference, or with Docker Compose's words.
+/// Exit 3 with the first difference, or with Docker Compose's words. What production's result
+/// resolves to is returned.
 pub fn prove(
     work: &Work<'_>,
     original: &Value,
     compose: &Compose,
     request: &Request<'_>,
     [base, production, development]: [&str; 3],
-) -> Result<()> {
+) -> Result<Value> {
     let folder = request.file.parent().unwrap_or(Path::new("."));
     let compose = compose.in_directory(folder);
     let trial = Trial::new()?;
@@ -37,7 +38,10 @@ pub fn prove(
     let result = resolve(&ea.project, production, values(work, |one| &one.ea))?;
     let mut own = normal(original, work);
     let mut new = normal(&result, work);
-    if let Some((way, left, right)) = first_difference(&mut own, &mut new, "") {
+    joined(original, &mut own, &mut new, work);
+    let same =
+        |old: &str, new: &str| renamed::differs_by_names(&work.renames, &ea.project, old, new);
+    if let Some((way, left, right)) = first_difference(&mut own, &mut new, "", &same) {
         return Err(Failure::input(format!(
             "cannot split {}: {way} would become {right}, and is {left}",
             request.file.display()
@@ -55,7 +59,8 @@ pub fn prove(
         );
         values = values.replace(&quoted(DEVELOPMENTS_ENV_FILE), &quoted(&empty));
     }
-    resolve(&eb.project, &development, values).map(|_| ())
+    resolve(&eb.project, &development, values)?;
+    Ok(result)
 }
 
 /// What the split's variables are in one environment, as an env file.
@@ -99,6 +104,12 @@ fn normal(model: &Value, work: &Work<'_>) -> Value {
     for volume in members(fields.get_mut("volumes")) {
         volume.remove("external");
     }
+    for kind in ["secrets", "configs"] {
+        // The project's name and the key, which only Swarm reads.
+        for file in members(fields.get_mut(kind)) {
+            file.remove("name");
+        }
+    }
     for network in members(fields.get_mut("networks")) {
         let name = network
             .get("name")
@@ -123,7 +134,63 @@ fn members(value: Option<&mut Value>) -> impl Iterator<Item = &mut serde_json::M
         .filter_map(Value::as_object_mut)
 }
 
-fn first_difference(a: &mut Value, b: &mut Value, way: &str) -> Option<(String, String, String)> {
+/// Who joined a container by its name joins its service, which Docker Compose starts first.
+fn joined(original: &Value, own: &mut Value, new: &mut Value, work: &Work<'_>) {
+    let services = own["services"].as_object_mut();
+    for (name, service) in services.into_iter().flatten() {
+        let mut owners = Vec::new();
+        let mut follow = |text: &mut Value, prefix: &str| {
+            let joined = text
+                .as_str()
+                .and_then(|text| text.strip_prefix("container:"));
+            let Some((container, mode)) =
+                joined.map(|name| name.split_once(':').unwrap_or((name, "")))
+            else {
+                return;
+            };
+            if let Some(owner) = renamed::owner(work.model, container) {
+                let mode = if mode.is_empty() {
+                    String::new()
+                } else {
+                    format!(":{mode}")
+                };
+                owners.push(owner.to_owned());
+                *text = format!("{prefix}{owner}{mode}").into();
+            }
+        };
+        for member in ["network_mode", "pid", "ipc"] {
+            if let Some(value) = service.get_mut(member) {
+                follow(value, "service:");
+            }
+        }
+        for value in service
+            .get_mut("volumes_from")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            follow(value, "");
+        }
+        let before = &original["services"][name.as_str()]["depends_on"];
+        if let Some(depends_on) = new["services"][name.as_str()]["depends_on"].as_object_mut() {
+            depends_on
+                .retain(|other, _| !owners.contains(other) || !before[other.as_str()].is_null());
+            if depends_on.is_empty()
+                && before.is_null()
+                && let Some(service) = new["services"][name.as_str()].as_object_mut()
+            {
+                service.remove("depends_on");
+            }
+        }
+    }
+}
+
+fn first_difference(
+    a: &mut Value,
+    b: &mut Value,
+    way: &str,
+    same: &dyn Fn(&str, &str) -> bool,
+) -> Option<(String, String, String)> {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => {
             let names: Vec<String> = a.keys().chain(b.keys()).cloned().collect();
@@ -137,9 +204,16 @@ fn first_difference(a: &mut Value, b: &mut Value, way: &str) -> Option<(String, 
                     a.get_mut(&name).unwrap_or(&mut left),
                     b.get_mut(&name).unwrap_or(&mut right),
                     &deeper,
+                    same,
                 )
             })
         }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let mut pairs = a.iter_mut().zip(b).enumerate();
+            pairs
+                .find_map(|(index, (a, b))| first_difference(a, b, &format!("{way}.{index}"), same))
+        }
+        (Value::String(a), Value::String(b)) if same(a, b) => None,
         (a, b) if a == b => None,
         (a, b) => {
             // Values of an environment may be secret.

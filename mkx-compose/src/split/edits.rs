@@ -16,12 +16,15 @@ impl Edits {
         self.changes.is_empty()
     }
 
-    /// Replaces a range; a change inside a range that is cut already is dropped.
-    pub fn replace(&mut self, range: Range<usize>, text: impl Into<String>) {
+    /// Replaces a range; a change inside a range that is cut already is dropped. True where it
+    /// was not.
+    pub fn replace(&mut self, range: Range<usize>, text: impl Into<String>) -> bool {
         let inside = |other: &Range<usize>| other.start <= range.start && range.end <= other.end;
-        if !self.changes.iter().any(|(other, _)| inside(other)) {
+        let is_free = !self.changes.iter().any(|(other, _)| inside(other));
+        if is_free {
             self.changes.push((range, text.into()));
         }
+        is_free
     }
 
     /// The changed text.
@@ -62,6 +65,12 @@ impl Edits {
                 && other.end <= part.end
         })
     }
+}
+
+/// The column that a node begins at, from 0.
+pub fn indent_of(document: &Document, node: &Node) -> usize {
+    let before = &document.text[..node.start];
+    node.start - before.rfind('\n').map_or(0, |newline| newline + 1)
 }
 
 /// The whole lines of a member: the comments right above it, it, and the comments behind it that

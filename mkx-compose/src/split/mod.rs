@@ -10,8 +10,10 @@ mod compare;
 mod develop;
 mod edits;
 mod ports;
+mod renamed;
 mod service;
 mod template;
+mod values;
 mod volumes;
 
 use std::collections::BTreeMap;
@@ -25,6 +27,7 @@ use mkx_contract::{Failure, Result, Site};
 use crate::model::Model;
 use crate::yaml::Document;
 use edits::Edits;
+use renamed::Renames;
 
 /// The files that come out, base first.
 const NAMES: [&str; 5] = [
@@ -64,6 +67,11 @@ pub struct Variable {
     pub eb: String,
 }
 
+/// A variable that the split brings in, written so that Docker Compose refuses the base alone.
+fn reference(variable: &str) -> String {
+    format!("${{{variable}:?give --env-file .env.prod or .env.dev}}")
+}
+
 /// What grows while the file is gone through.
 pub struct Work<'a> {
     /// The site.
@@ -72,6 +80,8 @@ pub struct Work<'a> {
     pub document: &'a Document,
     /// What the original resolves to.
     pub model: &'a Model,
+    /// Names that change.
+    pub renames: Renames,
     /// Changes of the text.
     pub edits: Edits,
     /// Lines that move to production's override, by service.
@@ -131,13 +141,15 @@ pub fn split(request: &Request<'_>, compose: &Compose) -> Result<Parts> {
     let development = development_override(&work);
     let present = read_variables(&request.env_files)?;
     let (prod_env, dev_env) = template::both(&work, &present, &[&base, &production, &development]);
-    compare::prove(
+    let result = compare::prove(
         &work,
         &original,
         compose,
         request,
         [&base, &production, &development],
     )?;
+    let left = renamed::left(&work, &result, &request.env_files);
+    work.notes.extend(left);
     let texts = [base, production, development, prod_env, dev_env];
     Ok(Parts {
         files: paths.into_iter().zip(texts).collect(),
@@ -153,6 +165,7 @@ impl<'a> Work<'a> {
             site,
             document,
             model,
+            renames: Renames::of(site, document, model),
             edits: Edits::default(),
             moved: IndexMap::new(),
             moved_services: String::new(),

@@ -3,7 +3,7 @@
 use mkx_contract::{Environment, Site};
 use url::Url;
 
-use super::{Variable, Work};
+use super::{Variable, Work, reference};
 use crate::model::{Model, Port};
 use crate::yaml::{Kind, Node};
 
@@ -125,7 +125,7 @@ pub fn in_place(work: &mut Work<'_>, service: &str, value: &Node) {
         let variable = format!("{}_{}_PORT", word(service), word(&target));
         let text = &work.document.text[node.start..node.end];
         let digits = number.to_string();
-        let reference = format!("${{{variable}}}");
+        let reference = reference(&variable);
         let changed = match text.contains(&format!("{digits}:")) {
             true => text.replacen(&format!("{digits}:"), &format!("{reference}:"), 1),
             false => text.replacen(&digits, &reference, 1),

@@ -1,8 +1,7 @@
 //! A service's own lines: its container's name, its ports and env files; and the project's name.
 
-use super::edits::member_lines;
-use super::{Variable, Work, ports};
-use crate::names;
+use super::edits::{indent_of, member_lines};
+use super::{Variable, Work, ports, reference, renamed, values};
 use crate::yaml::{Document, Kind, Node, contains};
 
 /// The env file that development's services are given instead of production's.
@@ -16,13 +15,21 @@ pub fn all(work: &mut Work<'_>) {
         return;
     };
     // What moves is taken as changed: names first, moves after.
-    for (_, value) in document.root.entries() {
-        domains(work, value, false, &mut Vec::new());
-    }
-    for (name, service) in services.entries() {
-        let Some(name) = name.scalar() else { continue };
+    values::all(work);
+    for (key, service) in services.entries() {
+        let Some(name) = key.scalar() else { continue };
         container_name(work, name, service);
+        if work.renames.named.contains(name) {
+            renamed::give_name(work, key, service);
+        }
     }
+    for (service, cause) in work.renames.unnamed.clone() {
+        work.notes.push(format!(
+            "{service} has no container_name, since {cause}: who asks for {service} on {} reaches either environment's",
+            work.site.shared.network
+        ));
+    }
+    renamed::joined(work);
     for (key, service) in services.entries() {
         let Some(name) = key.scalar() else { continue };
         if work.is_edge(name) && !document.is_flow(services) {
@@ -100,16 +107,11 @@ fn whole(work: &mut Work<'_>, key: &Node, service: &Node) {
     let mut range = member_lines(work.document, key, service);
     let lines = work.edits.within(&work.document.text, range.clone());
     work.moved_services
-        .push_str(&reindented(&lines, indent_of(work, key), 2));
+        .push_str(&reindented(&lines, indent_of(work.document, key), 2));
     if work.document.text[range.end..].starts_with('\n') {
         range.end += 1;
     }
     work.edits.replace(range, "");
-}
-
-fn indent_of(work: &Work<'_>, node: &Node) -> usize {
-    let before = &work.document.text[..node.start];
-    node.start - before.rfind('\n').map_or(0, |newline| newline + 1)
 }
 
 /// Lines of a file with another indentation, as the overrides have it.
@@ -155,7 +157,7 @@ fn member(
     }
     let range = member_lines(document, key, value);
     let lines = work.edits.within(&document.text, range.clone());
-    let lines = reindented(&lines, indent_of(work, key), 4);
+    let lines = reindented(&lines, indent_of(work.document, key), 4);
     work.move_lines(name, &lines);
     work.edits.replace(range, "");
 }
@@ -187,8 +189,10 @@ fn env_file_in_place(work: &mut Work<'_>, _: &str, value: &Node) {
             0 => "APP_ENV_FILE".to_owned(),
             n => format!("APP_ENV_FILE_{n}"),
         };
-        work.edits
-            .replace(node.start..node.end, format!("\"${{{variable}}}\""));
+        work.edits.replace(
+            node.start..node.end,
+            format!("\"{}\"", reference(&variable)),
+        );
         work.variables.insert(
             variable,
             Variable {
@@ -197,114 +201,6 @@ fn env_file_in_place(work: &mut Work<'_>, _: &str, value: &Node) {
             },
         );
     }
-}
-
-/// Production's host names in values become variables.
-fn domains(work: &mut Work<'_>, node: &Node, in_flow: bool, way: &mut Vec<String>) {
-    let in_flow = in_flow || work.document.is_flow(node);
-    match &node.kind {
-        Kind::Sequence(items) => {
-            for item in items {
-                domains(work, item, in_flow, way);
-            }
-        }
-        Kind::Mapping(entries) => {
-            for (key, value) in entries {
-                way.push(key.scalar().unwrap_or_default().to_owned());
-                if !matches!(
-                    way.last().map(String::as_str),
-                    Some("container_name" | "image" | "volumes" | "name" | "context")
-                ) {
-                    domains(work, value, in_flow, way);
-                }
-                way.pop();
-            }
-        }
-        Kind::Scalar { plain, .. } => {
-            domains_in(work, node, in_flow && *plain, way);
-            player_port(work, node, way);
-        }
-        Kind::Alias(_) => {}
-    }
-}
-
-fn domains_in(work: &mut Work<'_>, node: &Node, needs_quotes: bool, way: &[String]) {
-    let (ea, eb) = (&work.site.environments.ea, &work.site.environments.eb);
-    let vaults = ea.vault.as_ref().zip(eb.vault.as_ref());
-    let brokers = ea.mqtt.as_ref().zip(eb.mqtt.as_ref());
-    let known: Vec<(&str, &String, &String)> = vaults
-        .map(|(ea, eb)| ("VAULT_DOMAIN", &ea.domain, &eb.domain))
-        .into_iter()
-        .chain([("SITE_DOMAIN", &ea.domain, &eb.domain)])
-        .chain(brokers.map(|(ea, eb)| ("BROKER_DOMAIN", &ea.public_host, &eb.public_host)))
-        .collect();
-    let mut others = vec![eb.domain.as_str()];
-    others.extend(eb.vault.as_ref().map(|vault| vault.domain.as_str()));
-    // What the edge serves can be served for one environment only, `www.` included.
-    let is_label = way.iter().any(|name| name == "labels");
-    let text = &work.document.text[node.start..node.end];
-    let mut changed = String::new();
-    let mut used = Vec::new();
-    let mut at = 0;
-    while at < text.len() {
-        let found = known.iter().find(|(_, host, _)| {
-            names::is_host_at(text, at, host)
-                || (is_label && names::is_subdomain_at(text, at, host, &others))
-        });
-        match found {
-            Some((variable, host, other)) => {
-                changed.push_str(&format!("${{{variable}}}"));
-                used.push((*variable, (*host).clone(), (*other).clone()));
-                at += host.len();
-            }
-            None => {
-                let character = text[at..].chars().next().unwrap_or_default();
-                changed.push(character);
-                at += character.len_utf8();
-            }
-        }
-    }
-    if used.is_empty() {
-        return;
-    }
-    if needs_quotes {
-        changed = format!("\"{changed}\"");
-    }
-    work.edits.replace(node.start..node.end, changed);
-    for (variable, ea, eb) in used {
-        work.variables
-            .insert(variable.to_owned(), Variable { ea, eb });
-    }
-}
-
-/// The port that devices are told.
-fn player_port(work: &mut Work<'_>, node: &Node, way: &[String]) {
-    let environments = &work.site.environments;
-    let (Some(ea), Some(eb)) = (&environments.ea.mqtt, &environments.eb.mqtt) else {
-        return;
-    };
-    let digits = ea.port.to_string();
-    // The variable is called as the service calls it.
-    let name = match way.last() {
-        Some(name) if name.contains("PORT") && node.scalar() == Some(&digits) => name,
-        _ => return,
-    };
-    let text = &work.document.text[node.start..node.end];
-    let quoted = text.starts_with(['"', '\'']);
-    let changed = text.replacen(&digits, &format!("${{{name}}}"), 1);
-    let changed = if quoted {
-        changed
-    } else {
-        format!("\"{changed}\"")
-    };
-    work.edits.replace(node.start..node.end, changed);
-    work.variables.insert(
-        name.clone(),
-        Variable {
-            ea: digits,
-            eb: eb.port.to_string(),
-        },
-    );
 }
 
 /// The shared network is made once, outside; others carry the project's name.
@@ -327,16 +223,16 @@ fn networks(work: &mut Work<'_>) {
         } else if is_shared && !external {
             let line = format!(
                 "external: true\n{}  name: {}",
-                " ".repeat(indent_of(work, key)),
+                " ".repeat(indent_of(work.document, key)),
                 work.site.shared.network
             );
             if value.entries().is_empty() {
-                let indent = " ".repeat(indent_of(work, key) + 2);
+                let indent = " ".repeat(indent_of(work.document, key) + 2);
                 work.edits
                     .replace(key.end + 1..key.end + 1, format!("\n{indent}{line}"));
             } else if !document.is_flow(value) {
                 let first = &value.entries()[0].0;
-                let indent = " ".repeat(indent_of(work, first));
+                let indent = " ".repeat(indent_of(work.document, first));
                 work.edits.replace(
                     first.start..first.start,
                     format!("external: true\n{indent}"),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use indexmap::IndexMap;
 
-use super::Work;
+use super::{Work, renamed};
 use crate::env::check::PLACEHOLDER;
 use crate::interpolation::references;
 use crate::names;
@@ -71,11 +71,18 @@ pub fn both(
             let _ = writeln!(eb, "{name}={PLACEHOLDER}");
             continue;
         }
+        let (eas, ebs) = (
+            &work.site.environments.ea.project,
+            &work.site.environments.eb.project,
+        );
         let of = |known: Option<&String>, other: String| known.cloned().unwrap_or(other);
-        let ea_value = of(own.and_then(|own| own.ea.as_ref()), value.to_owned());
+        let ea_value = of(
+            own.and_then(|own| own.ea.as_ref()),
+            renamed::followed(work, name, value, eas),
+        );
         let eb_value = of(
             own.and_then(|own| own.eb.as_ref()),
-            names::translated(work.site, value),
+            names::translated(work.site, &renamed::followed(work, name, value, ebs)),
         );
         let _ = writeln!(ea, "{name}={ea_value}");
         let _ = writeln!(eb, "{name}={eb_value}");

@@ -1,0 +1,727 @@
+//! What the split calls by another name, and where that name is followed.
+//!
+//! A container that had a fixed name is called by project and service, so that both environments
+//! can have it; so is what answers on the shared network, where a service's plain name would lead
+//! to either environment. Every place of the file where such a name is a host's gets the new one.
+//! Where it can not be told, or lies in another file, a person is told.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use mkx_contract::record::site::env_file;
+use serde_json::Value;
+
+use super::Work;
+use super::edits::indent_of;
+use crate::model::Model;
+use crate::names::has_resource;
+use crate::yaml::{Document, Kind, Node};
+
+/// The project's name, where a name carries it.
+const PROJECT: &str = "${COMPOSE_PROJECT_NAME}";
+/// A file that is longer is no configuration.
+const LONGEST: u64 = 1 << 20;
+
+/// A name that something loses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rename {
+    /// What it was called.
+    pub former: String,
+    /// What it is called now, with the project as a variable.
+    pub now: String,
+    /// What it is.
+    pub what: What,
+}
+
+/// What has a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// A container, by a name that only it had.
+    Container,
+    /// A service on the shared network, by a name that both environments answer to there.
+    Shared,
+    /// A network of the project's own.
+    Network,
+}
+
+/// All names that the split changes, longest first.
+#[derive(Debug, Default)]
+pub struct Renames {
+    /// The names.
+    pub all: Vec<Rename>,
+    /// Services that get a `container_name:` of their own.
+    pub named: BTreeSet<String>,
+    /// Services on the shared network that can have none, with the cause.
+    pub unnamed: Vec<(String, &'static str)>,
+}
+
+impl Rename {
+    /// The new name in a project.
+    pub fn in_project(&self, project: &str) -> String {
+        self.now.replace(PROJECT, project)
+    }
+}
+
+impl Renames {
+    /// The names of a file's containers, networks and services.
+    pub fn of(site: &mkx_contract::Site, document: &Document, model: &Model) -> Renames {
+        let mut renames = Renames::default();
+        let services = document.member(&document.root, "services");
+        for (key, service) in services.iter().flat_map(|(_, all)| all.entries()) {
+            if let Some(name) = key.scalar()
+                && model.services.contains_key(name)
+            {
+                renames.service(site, document, model, name, service);
+            }
+        }
+        for key in model.networks.keys() {
+            let former = model.network_name(key);
+            let resource = &model.networks[key];
+            if former != site.shared.network && !resource.external && !former.contains('$') {
+                renames.push(former, format!("{PROJECT}_{key}"), What::Network);
+            }
+        }
+        let length = |one: &Rename| std::cmp::Reverse(one.former.len());
+        renames.all.sort_by_key(length);
+        renames
+    }
+
+    fn service(
+        &mut self,
+        site: &mkx_contract::Site,
+        document: &Document,
+        model: &Model,
+        name: &str,
+        service: &Node,
+    ) {
+        let resolved = &model.services[name];
+        let own = document.member(service, "container_name");
+        let written = own.and_then(|(_, node)| node.scalar());
+        let carries_project = written.filter(|text| text.contains("COMPOSE_PROJECT_NAME"));
+        let is_edge = name == site.shared.edge.service;
+        let aliases: Vec<&str> = resolved
+            .networks
+            .iter()
+            .filter(|(key, _)| model.network_name(key) == site.shared.network)
+            .flat_map(|(_, one)| one.iter().flat_map(|one| &one.aliases))
+            .map(String::as_str)
+            .collect();
+        let is_shared = (resolved.networks.keys())
+            .any(|key| model.network_name(key) == site.shared.network)
+            && !is_edge;
+        let cannot = match own {
+            Some(_) => None,
+            None if document.is_referred_to(service.anchor) => {
+                Some("other services are written with it")
+            }
+            None if is_extended(document, name) => Some("other services extend it"),
+            None if resolved.is_replicated() => Some("it has several containers"),
+            None if service.entries().is_empty() => Some("it is written elsewhere"),
+            None => None,
+        };
+        let gets_name = own.is_some() || (is_shared && cannot.is_none());
+        let now = match carries_project {
+            Some(text) => text.to_owned(),
+            None => format!("{PROJECT}-{name}"),
+        };
+        match (&resolved.container_name, carries_project) {
+            (Some(former), None) if former != name => {
+                self.push(former.clone(), now.clone(), What::Container);
+            }
+            (None, _) => {
+                let number = if gets_name { "" } else { "-1" };
+                let former = format!("{}-{name}-1", model.name);
+                self.push(former, format!("{now}{number}"), What::Container);
+            }
+            _ => {}
+        }
+        if !is_shared {
+            return;
+        }
+        if let Some(cause) = cannot {
+            self.unnamed.push((name.to_owned(), cause));
+            return;
+        }
+        if own.is_none() {
+            self.named.insert(name.to_owned());
+        }
+        for former in std::iter::once(name).chain(aliases) {
+            if !former.contains(&site.environments.ea.project) {
+                self.push(former.to_owned(), now.clone(), What::Shared);
+            }
+        }
+    }
+
+    fn push(&mut self, former: String, now: String, what: What) {
+        if !self.all.iter().any(|one| one.former == former) {
+            self.all.push(Rename { former, now, what });
+        }
+    }
+}
+
+/// True where another service of the file says `extends:` of it.
+pub fn is_extended(document: &Document, name: &str) -> bool {
+    let services = document.member(&document.root, "services");
+    services
+        .iter()
+        .flat_map(|(_, all)| all.entries())
+        .any(|(_, service)| {
+            let Some((_, extended)) = document.member(service, "extends") else {
+                return false;
+            };
+            let of_file = document.member(extended, "file").is_some();
+            let service = document.member(extended, "service");
+            let base = service.map_or(extended, |(_, node)| node);
+            !of_file && document.resolve(base).scalar() == Some(name)
+        })
+}
+
+/// Where a text stands: what a name in it means depends on that.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// The keys that lead to it.
+    pub way: Vec<String>,
+    /// The words of a list before and behind it.
+    pub around: (Option<String>, Option<String>),
+}
+
+impl Place {
+    fn has(&self, key: &str) -> bool {
+        self.way.iter().any(|name| name == key)
+    }
+
+    /// True where the place is a list of words or a line for a shell.
+    fn is_command(&self) -> bool {
+        ["command", "entrypoint", "test"]
+            .iter()
+            .any(|key| self.has(key))
+    }
+
+    /// What a variable or a label is called.
+    fn variable<'a>(&'a self, text: &'a str) -> &'a str {
+        let is_list = matches!(
+            self.way.last().map(String::as_str),
+            Some("environment" | "labels" | "args" | "annotations")
+        );
+        match text.trim_start_matches(['"', '\'']).split_once('=') {
+            Some((name, _)) if is_list => name,
+            _ if is_list => "",
+            _ => self.way.last().map_or("", String::as_str),
+        }
+    }
+}
+
+/// True where the text names this host at `at`: in a URL, in front of a port, behind an option
+/// that takes a host, or alone in what holds one.
+pub fn is_host(place: &Place, text: &str, at: usize, rename: &Rename) -> bool {
+    let name = rename.former.as_str();
+    if !text.is_char_boundary(at) || !text[at..].starts_with(name) || !stands_alone(text, at, name)
+    {
+        return false;
+    }
+    let (before, after) = (&text[..at], &text[at + name.len()..]);
+    if place.has("external_links") {
+        return before.trim_start_matches(['"', '\'']).is_empty();
+    }
+    let variable = place.variable(text).to_ascii_uppercase();
+    if rename.what == What::Network {
+        return is_whole(text, name) && variable.contains("NETWORK");
+    }
+    let is_slashed = before.ends_with("//");
+    let in_url = is_slashed || (before.ends_with('@') && before.contains("//"));
+    let ends = after.is_empty() || !after.starts_with(is_of_names);
+    let port = after.strip_prefix(':').is_some_and(|rest| {
+        rest.starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with("${")
+    });
+    let starts = before.is_empty()
+        || before.ends_with([' ', '\t', '\n', '@', ',', '=', '"', '\'', '(', '[', ';'])
+        || before.ends_with(":-")
+        || is_slashed;
+    let is_option = [
+        "host=",
+        "hostname=",
+        "server=",
+        "upstream=",
+        "-h ",
+        "--host ",
+        "-H ",
+    ]
+    .iter()
+    .any(|option| before.to_ascii_lowercase().ends_with(option) || before.ends_with(option));
+    let holds_host = ["HOST", "SERVER", "BROKER", "UPSTREAM", "ADDR", "CONTAINER"]
+        .iter()
+        .any(|word| variable.contains(word))
+        && !["USER", "PASSWORD", "DATABASE"]
+            .iter()
+            .any(|word| variable.contains(word));
+    (starts && port)
+        || (in_url && ends)
+        || (is_option && starts)
+        || (holds_host && is_whole(text, name))
+        || (place.is_command() && starts && is_hosts_word(place, before, after))
+}
+
+/// In a command: behind `-h`, `ping`, `nc -z`, or in front of a port that is a word of its own.
+fn is_hosts_word(place: &Place, before: &str, after: &str) -> bool {
+    let is_first = before.trim_start_matches(['"', '\'']).is_empty();
+    let is_last = after.trim_end_matches(['"', '\'']).is_empty();
+    let previous = match is_first {
+        true => place.around.0.clone().unwrap_or_default(),
+        false => before
+            .split_whitespace()
+            .next_back()
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    let next = match is_last {
+        true => place.around.1.clone().unwrap_or_default(),
+        false if after.starts_with(' ') => {
+            let next = after.split_whitespace().next();
+            next.unwrap_or_default().to_owned()
+        }
+        false => String::new(),
+    };
+    let asks = [
+        "-h",
+        "-H",
+        "--host",
+        "--hostname",
+        "--server",
+        "ping",
+        "curl",
+        "wget",
+        "hosts",
+    ];
+    let is_port = |word: &str| word.len() > 1 && word.parse::<u16>().is_ok();
+    asks.contains(&previous.as_str()) || (!previous.starts_with("-c") && is_port(&next))
+}
+
+/// True where the text is the name and nothing else, quotes, a list's `NAME=` and a default's
+/// `${NAME:-` aside.
+fn is_whole(text: &str, name: &str) -> bool {
+    let value = text.trim().trim_matches(['"', '\'']);
+    let value = match value.split_once('=') {
+        Some((variable, value)) if !variable.contains(['$', ' ', '/']) => value,
+        _ => value,
+    };
+    let value = match value.strip_prefix("${") {
+        Some(inside) => {
+            let inside = inside.trim_end_matches('}');
+            inside.split_once('-').map_or("", |(_, default)| default)
+        }
+        None => value,
+    };
+    value == name
+}
+
+fn is_of_names(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
+}
+
+fn stands_alone(text: &str, at: usize, name: &str) -> bool {
+    let before = text[..at].chars().next_back();
+    let mut after = text[at + name.len()..].chars();
+    let goes_on = match after.next() {
+        Some('.') => after.next().is_some_and(is_of_names),
+        Some(c) => is_of_names(c),
+        None => false,
+    };
+    // A default's hyphen ends an operator, no name.
+    let is_behind_operator = text[..at].ends_with(":-");
+    let starts = is_behind_operator
+        || !before.is_some_and(|c| is_of_names(c) || c == '.' || c == '$' || c == '{');
+    let is_path = before == Some('/') && !text[..at].ends_with("//");
+    starts && !is_path && !goes_on
+}
+
+/// `container:NAME` of a container of the file becomes its service; aliases on the shared network
+/// get the project.
+pub fn joined(work: &mut Work<'_>) {
+    let document = work.document;
+    let services = document.member(&document.root, "services");
+    for (_, service) in services.iter().flat_map(|(_, all)| all.entries()) {
+        for member in ["network_mode", "pid", "ipc", "volumes_from"] {
+            let Some((_, value)) = document.member(service, member) else {
+                continue;
+            };
+            let value = document.resolve(value);
+            let prefix = if member == "volumes_from" {
+                ""
+            } else {
+                "service:"
+            };
+            for node in std::iter::once(value).chain(value.items()) {
+                let joined = node
+                    .scalar()
+                    .and_then(|text| text.strip_prefix("container:"));
+                let Some(joined) = joined else { continue };
+                let (name, mode) = joined.split_once(':').unwrap_or((joined, ""));
+                let Some(owner) = owner(work.model, name) else {
+                    continue;
+                };
+                let mode = if mode.is_empty() {
+                    String::new()
+                } else {
+                    format!(":{mode}")
+                };
+                let quote = &document.text[node.start..node.start + 1];
+                let quote = if quote == "\"" || quote == "'" {
+                    quote
+                } else {
+                    ""
+                };
+                let changed = format!("{quote}{prefix}{owner}{mode}{quote}");
+                work.edits.replace(node.start..node.end, changed);
+            }
+        }
+        aliases(work, service);
+    }
+}
+
+/// The service whose container has this name.
+pub fn owner<'a>(model: &'a Model, container: &str) -> Option<&'a str> {
+    let services = model.services.keys();
+    services
+        .map(String::as_str)
+        .find(|name| model.container_name(name) == container)
+}
+
+fn aliases(work: &mut Work<'_>, service: &Node) {
+    let document = work.document;
+    let Some((_, networks)) = document.member(service, "networks") else {
+        return;
+    };
+    for (key, attachment) in document.resolve(networks).entries() {
+        let name = work.model.network_name(key.scalar().unwrap_or_default());
+        if name != work.site.shared.network {
+            continue;
+        }
+        let Some((_, aliases)) = document.member(attachment, "aliases") else {
+            continue;
+        };
+        for alias in document.resolve(aliases).items() {
+            let known = alias.scalar().filter(|text| {
+                let mut renames = work.renames.all.iter();
+                renames.any(|one| one.what == What::Shared && one.former == **text)
+            });
+            if let Some(alias_name) = known {
+                let changed = format!("\"{PROJECT}-{alias_name}\"");
+                work.edits.replace(alias.start..alias.end, changed);
+            }
+        }
+    }
+}
+
+/// Gives a service its container's name, where it has none and is on the shared network.
+pub fn give_name(work: &mut Work<'_>, key: &Node, service: &Node) {
+    let document = work.document;
+    let name = key.scalar().unwrap_or_default();
+    let line = format!("container_name: {PROJECT}-{name}");
+    if document.is_flow(service) {
+        let at = service.start + 1;
+        let line = format!("container_name: \"{PROJECT}-{name}\", ");
+        work.edits.replace(at..at, line);
+        return;
+    }
+    let Some((first, _)) = service.entries().first() else {
+        return;
+    };
+    let indent = " ".repeat(indent_of(document, first));
+    let line_end = document.text[key.end..].find('\n').map(|at| key.end + at);
+    if let Some(at) = line_end {
+        work.edits.replace(at..at, format!("\n{indent}{line}"));
+    }
+}
+
+/// What is still called by a former name, by place: in production's result, in env files, and in
+/// files that are mounted.
+pub fn left(work: &Work<'_>, result: &Value, env_files: &[PathBuf]) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut variables = BTreeSet::new();
+    for file in env_files {
+        let Ok(text) = std::fs::read_to_string(file) else {
+            continue;
+        };
+        for (index, line) in text.lines().enumerate() {
+            for (name, value) in env_file::assignments(line) {
+                if let Some(rename) = named_in(work, name, &value) {
+                    variables.insert(name.to_owned());
+                    let place = format!("{}:{} ({name})", file.display(), index + 1);
+                    told.push(words(&place, rename));
+                }
+            }
+        }
+    }
+    let services = result["services"].as_object();
+    for (service, model) in services.into_iter().flatten() {
+        for member in [
+            "environment",
+            "command",
+            "entrypoint",
+            "healthcheck",
+            "labels",
+            "extra_hosts",
+            "external_links",
+            "network_mode",
+            "pid",
+            "ipc",
+            "volumes_from",
+            "build",
+        ] {
+            let mut place = Place {
+                way: vec!["services".into(), service.clone(), member.into()],
+                ..Place::default()
+            };
+            walk(work, &model[member], &mut place, &variables, &mut told);
+        }
+    }
+    told.extend(in_mounted_files(work));
+    told.dedup();
+    told
+}
+
+fn walk(
+    work: &Work<'_>,
+    value: &Value,
+    place: &mut Place,
+    variables: &BTreeSet<String>,
+    told: &mut Vec<String>,
+) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let is_told = place.has("environment") && variables.contains(name);
+                if !is_told && name != "context" {
+                    place.way.push(name.clone());
+                    walk(work, value, place, variables, told);
+                    place.way.pop();
+                }
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                walk(work, item, place, variables, told);
+            }
+        }
+        Value::String(text) => {
+            let name = place.way.last().map_or("", String::as_str);
+            if let Some(rename) = named_in(work, name, text) {
+                told.push(words(&place.way.join("."), rename));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The first former name that a variable, a word or a line leads to.
+fn named_in<'a>(work: &'a Work<'_>, variable: &str, text: &str) -> Option<&'a Rename> {
+    let place = Place {
+        way: vec![variable.to_owned()],
+        ..Place::default()
+    };
+    let is_account = ["USER", "DATABASE", "_DB", "DBNAME", "PASS"]
+        .iter()
+        .any(|word| variable.to_ascii_uppercase().contains(word));
+    work.renames.all.iter().find(|rename| {
+        let is_named = text
+            .match_indices(rename.former.as_str())
+            .any(|(at, _)| is_host(&place, text, at, rename));
+        // A name with a separator is one wherever it stands, unless it is an account's.
+        let is_telling = rename.what == What::Container && rename.former.contains(['-', '_', '.']);
+        is_named || (is_telling && !is_account && has_resource(text, &rename.former))
+    })
+}
+
+fn words(place: &str, rename: &Rename) -> String {
+    let Rename { former, now, what } = rename;
+    match what {
+        What::Shared => format!(
+            "{place} says {former}, which either environment answers to on the shared network: write {now} there by hand"
+        ),
+        _ => format!("{place} says {former}, which is called {now} now: follow it there by hand"),
+    }
+}
+
+/// Configuration that is mounted: files, and what lies in mounted folders.
+fn in_mounted_files(work: &Work<'_>) -> Vec<String> {
+    let mut files = BTreeSet::new();
+    for service in work.model.services.values() {
+        for mount in service.volumes.iter().filter(|mount| mount.kind == "bind") {
+            let path = Path::new(mount.source.as_deref().unwrap_or_default());
+            files_of(path, 2, &mut files);
+        }
+    }
+    let mut told = Vec::new();
+    for file in files {
+        let is_short = file.metadata().is_ok_and(|one| one.len() <= LONGEST);
+        let Some(text) = is_short
+            .then(|| std::fs::read_to_string(&file).ok())
+            .flatten()
+        else {
+            continue;
+        };
+        for (index, line) in text.lines().enumerate() {
+            if !line.trim_start().starts_with('#')
+                && let Some(rename) = named_in(work, "", line)
+            {
+                told.push(words(&format!("{}:{}", file.display(), index + 1), rename));
+            }
+        }
+    }
+    told
+}
+
+/// Files as configuration is written; sources and data are not looked through.
+fn files_of(path: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) {
+    const KINDS: [&str; 14] = [
+        "conf",
+        "cfg",
+        "cnf",
+        "ini",
+        "json",
+        "toml",
+        "yaml",
+        "yml",
+        "xml",
+        "properties",
+        "env",
+        "vcl",
+        "template",
+        "sh",
+    ];
+    let Ok(about) = path.metadata() else { return };
+    let kind = path.extension().and_then(|kind| kind.to_str());
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    if about.is_file()
+        && (kind.is_some_and(|kind| KINDS.contains(&kind)) || name.starts_with("Caddyfile"))
+    {
+        found.insert(path.to_owned());
+    } else if about.is_dir() && depth > 0 {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        for entry in entries.take(200) {
+            files_of(&entry.path(), depth - 1, found);
+        }
+    }
+}
+
+/// The text with every host that has another name in a project called by that.
+pub fn followed(work: &Work<'_>, variable: &str, text: &str, project: &str) -> String {
+    let place = Place {
+        way: vec![variable.to_owned()],
+        ..Place::default()
+    };
+    let mut result = String::new();
+    let mut at = 0;
+    while at < text.len() {
+        let rename = work
+            .renames
+            .all
+            .iter()
+            .find(|one| is_host(&place, text, at, one));
+        match rename {
+            Some(rename) => {
+                result.push_str(&rename.in_project(project));
+                at += rename.former.len();
+            }
+            None => {
+                let character = text[at..].chars().next().unwrap_or_default();
+                result.push(character);
+                at += character.len_utf8();
+            }
+        }
+    }
+    result
+}
+
+/// True where `new` is `old` with names changed as the split changes them, in a project.
+pub fn differs_by_names(renames: &Renames, project: &str, old: &str, new: &str) -> bool {
+    let (mut old, mut new) = (old, new);
+    'text: loop {
+        for rename in &renames.all {
+            let changed = rename.in_project(project);
+            if let (Some(rest), Some(new_rest)) = (
+                old.strip_prefix(rename.former.as_str()),
+                new.strip_prefix(&changed),
+            ) {
+                (old, new) = (rest, new_rest);
+                continue 'text;
+            }
+        }
+        match (old.chars().next(), new.chars().next()) {
+            (None, None) => return true,
+            (Some(a), Some(b)) if a == b => {
+                (old, new) = (&old[a.len_utf8()..], &new[b.len_utf8()..]);
+            }
+            _ => return false,
+        }
+    }
+}
+
+/// Only for a mapping's or a sequence's scalars: the value where it is one.
+pub fn word(node: Option<&Node>) -> Option<String> {
+    match &node?.kind {
+        Kind::Scalar { value, .. } => Some(value.clone()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rename(former: &str) -> Rename {
+        Rename {
+            former: former.into(),
+            now: "${COMPOSE_PROJECT_NAME}-db".into(),
+            what: What::Container,
+        }
+    }
+
+    #[track_caller]
+    fn check(way: &[&str], text: &str, expected: bool) {
+        let place = Place {
+            way: way.iter().map(|&key| key.to_owned()).collect(),
+            ..Place::default()
+        };
+        let found = text
+            .match_indices("app_db")
+            .any(|(at, _)| is_host(&place, text, at, &rename("app_db")));
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn a_host_is_told_from_a_word() {
+        check(&["environment", "DB_HOST"], "app_db", true);
+        check(&["environment", "DB_HOST"], "\"${DB_HOST:-app_db}\"", true);
+        check(&["environment"], "DB_HOST=app_db", true);
+        check(&["environment", "POSTGRES_DB"], "app_db", false);
+        check(
+            &["environment", "URL"],
+            "postgres://u:p@app_db/app_db",
+            true,
+        );
+        check(&["environment", "URL"], "postgres://u:p@x/app_db", false);
+        check(&["command"], "wait-for app_db:5432 -- run", true);
+        check(&["command"], "nc -z app_db 5432", true);
+        check(&["command"], "psql -h app_db -d x", true);
+        check(&["command"], "psql -d app_db", false);
+        check(&["external_links"], "app_db:db", true);
+        check(&["labels", "backup.container"], "app_db", true);
+        check(&["labels", "x"], "my_app_db:1", false);
+    }
+
+    #[test]
+    fn names_may_change_and_nothing_else() {
+        let renames = Renames {
+            all: vec![rename("app_db")],
+            ..Renames::default()
+        };
+        let same = |old: &str, new: &str| differs_by_names(&renames, "p", old, new);
+        assert!(same("http://app_db:1/app_db", "http://p-db:1/app_db"));
+        assert!(!same("http://app_db:1", "http://q-db:1"));
+        assert!(!same("a", "ab"));
+    }
+}
