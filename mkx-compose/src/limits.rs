@@ -7,12 +7,14 @@ use mkx_contract::{EnvironmentName, Record};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::appetite;
 use crate::model::Model;
 
 const MIB: u64 = 1 << 20;
 /// Docker takes no less.
 const LEAST_MEMORY_BYTES: u64 = 6 * MIB;
-const LEAST_CPUS: f64 = 0.01;
+/// With less a process misses its health check before it has started.
+const LEAST_CPUS: f64 = 0.05;
 
 /// The limits that an environment's services should have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,26 +58,69 @@ pub struct ServiceLimits {
     pub present_memory_bytes: Option<u64>,
 }
 
-/// Splits a share by weight over the services; a service that has no weight has 1.
+/// Splits a share by weight over the services; a service that has no weight has 1. None gets less
+/// than `needs` says for its memory, as long as the share has room for all of them, nor less
+/// than a process can start with.
 pub fn propose<'a>(
     host: &Host,
     share: &Share,
     services: impl IntoIterator<Item = &'a str>,
+    needs: &BTreeMap<String, u64>,
 ) -> BTreeMap<String, (f64, u64)> {
     let weighted: Vec<(&str, f64)> = services
         .into_iter()
         .map(|name| (name, weight(share, name)))
         .collect();
-    let total: f64 = weighted.iter().map(|(_, weight)| weight).sum();
     let (cpus, memory) = share_of(host, share);
-    weighted
-        .into_iter()
-        .map(|(name, weight)| {
-            let part = weight / total;
-            let cpus = ((cpus * part * 100.0).floor() / 100.0).max(LEAST_CPUS);
-            let memory = (memory as f64 * part) as u64 / MIB * MIB;
-            (name.to_owned(), (cpus, memory.max(LEAST_MEMORY_BYTES)))
-        })
+    let fits = needs.values().sum::<u64>() < memory;
+    let least = |name: &str| match needs.get(name) {
+        Some(need) if fits => need.div_ceil(MIB).max(LEAST_MEMORY_BYTES / MIB) as f64,
+        _ => (LEAST_MEMORY_BYTES / MIB) as f64,
+    };
+    let mebibytes = (memory / MIB) as f64;
+    let memory = parts(mebibytes, &weighted, &least);
+    let cpus = parts(cpus * 100.0, &weighted, &|_| LEAST_CPUS * 100.0);
+    let both = weighted.iter().zip(cpus.into_iter().zip(memory));
+    both.map(|((name, _), (cpus, memory))| {
+        let memory = memory.floor() as u64 * MIB;
+        ((*name).to_owned(), (cpus.floor() / 100.0, memory))
+    })
+    .collect()
+}
+
+/// Each one's part by weight, and at least what it needs: what those take who need more than
+/// their part is taken from the others.
+fn parts(whole: f64, weighted: &[(&str, f64)], least: &dyn Fn(&str) -> f64) -> Vec<f64> {
+    let mut fixed: Vec<Option<f64>> = vec![None; weighted.len()];
+    loop {
+        let taken: f64 = fixed.iter().flatten().sum();
+        let open = weighted
+            .iter()
+            .zip(&fixed)
+            .filter(|(_, fixed)| fixed.is_none());
+        let total: f64 = open.map(|((_, weight), _)| weight).sum();
+        let part = |weight: f64| (whole - taken).max(0.0) * weight / total;
+        let short = (0..weighted.len()).find(|&index| {
+            let (name, weight) = weighted[index];
+            fixed[index].is_none() && part(weight) < least(name)
+        });
+        match short {
+            Some(index) => fixed[index] = Some(least(weighted[index].0)),
+            None => {
+                let all = weighted.iter().zip(&fixed);
+                return all
+                    .map(|((_, weight), fixed)| fixed.unwrap_or_else(|| part(*weight)))
+                    .collect();
+            }
+        }
+    }
+}
+
+/// What the services' processes are told to take, by service.
+pub fn needs(model: &Model) -> BTreeMap<String, u64> {
+    let services = model.services.iter();
+    services
+        .filter_map(|(name, service)| Some((name.clone(), appetite::need(service)?)))
         .collect()
 }
 
@@ -91,7 +136,8 @@ fn weight(share: &Share, service: &str) -> f64 {
 
 /// What is proposed beside what is set.
 pub fn compare(environment: EnvironmentName, host: &Host, share: &Share, model: &Model) -> Limits {
-    let proposed = propose(host, share, model.services.keys().map(String::as_str));
+    let names = model.services.keys().map(String::as_str);
+    let proposed = propose(host, share, names, &needs(model));
     let services: Vec<ServiceLimits> = model
         .services
         .iter()
@@ -151,11 +197,32 @@ mod tests {
                 cpus: f64::from(cpus),
                 memory_bytes: u64::from(cpus) * 1_234_567_890,
             };
-            let limits = propose(&host, &share, ["db", "api", "web"]);
+            let limits = propose(&host, &share, ["db", "api", "web"], &BTreeMap::new());
             let (most_cpus, most_memory) = share_of(&host, &share);
             assert!(limits.values().map(|(cpus, _)| cpus).sum::<f64>() <= most_cpus + 1e-9);
             assert!(limits.values().map(|(_, memory)| memory).sum::<u64>() <= most_memory);
             assert!(limits["db"].0 > 2.9 * limits["api"].0 - 0.1);
         }
+    }
+    #[test]
+    fn nobody_gets_less_than_it_is_told_to_take() {
+        let share = Share {
+            percent: 50.0,
+            weights: [("db".to_owned(), 8.0)].into(),
+        };
+        let host = Host {
+            cpus: 1.0,
+            memory_bytes: 2 << 30,
+        };
+        let needs = BTreeMap::from([("cache".to_owned(), 320 << 20)]);
+        let limits = propose(&host, &share, ["db", "cache", "web"], &needs);
+        assert_eq!(limits["cache"].1, 320 << 20);
+        assert!(limits.values().map(|(_, memory)| memory).sum::<u64>() <= 1 << 30);
+        assert!(limits.values().all(|(cpus, _)| *cpus >= 0.05));
+        assert!(limits["db"].1 > limits["web"].1);
+        // What no share has room for is told by others.
+        let needs = BTreeMap::from([("cache".to_owned(), 4 << 30)]);
+        let limits = propose(&host, &share, ["cache", "web"], &needs);
+        assert_eq!(limits["cache"].1, 512 << 20);
     }
 }

@@ -1,6 +1,7 @@
 //! `mkx-compose`: what the two environments are, their compose files, whether they are isolated,
 //! and running them.
 
+mod appetite;
 mod audit;
 mod change;
 mod cli;

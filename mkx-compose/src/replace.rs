@@ -58,6 +58,7 @@ pub fn write(path: &Path, text: &str, mode: u32, force: bool) -> Result<File> {
 }
 
 /// What is in a file's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Present {
     /// No file.
     Nothing,

@@ -1,17 +1,19 @@
 //! Files of production's that development is given: env files, a checkout to build from; and
 //! defaults that name the other environment.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mkx_contract::record::finding::{Evidence, Finding, Rule as _};
+use mkx_contract::{Environment, Result};
 
-use super::{Pair, text};
-use crate::names;
+use super::{Pair, side, text};
+use crate::env::Values;
 use crate::rules::Rule;
 use crate::yaml::{Document, Node};
+use crate::{interpolation, names};
 
 /// All of them.
-pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
+pub(super) fn rules(pair: &Pair<'_>) -> Vec<Finding> {
     let mut findings = env_files(pair);
     findings.extend(foreign_paths(pair));
     findings.extend(defaults(pair));
@@ -46,8 +48,39 @@ fn env_files(pair: &Pair<'_>) -> Vec<Finding> {
     findings
 }
 
+/// The env files that an environment's services are given beside the environment's own, those that
+/// are there.
+///
+/// # Errors
+/// Exit 3 where a compose file can not be read.
+pub fn files_of_services(environment: &Environment) -> Result<Vec<PathBuf>> {
+    let values = Values::read(environment)?;
+    let own = environment.env_file_paths();
+    let fill = |name: &str| {
+        let variable = values.variables.get(name);
+        variable.map(|variable| variable.value.expose().to_owned())
+    };
+    let mut found = Vec::new();
+    let files = environment.compose_files.first();
+    let folder = files.map(|file| environment.path(file));
+    let folder = folder
+        .as_deref()
+        .and_then(Path::parent)
+        .unwrap_or(Path::new("."));
+    for (_, document) in side::documents(environment, &values)? {
+        for (_, entry) in given_to_services(&document) {
+            let entry = interpolation::filled(entry.scalar().unwrap_or_default(), &fill);
+            let path = folder.join(entry);
+            if path.is_file() && !own.contains(&path) && !found.contains(&path) {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// The `env_file`s of services: a text, a list of them, or of mappings with `path`.
-fn given_to_services(document: &Document) -> Vec<(&str, &Node)> {
+pub fn given_to_services(document: &Document) -> Vec<(&str, &Node)> {
     let mut found = Vec::new();
     for (service, node) in text::members(document, "env_file") {
         let items = node.items().iter().map(|item| {

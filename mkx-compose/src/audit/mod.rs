@@ -11,7 +11,7 @@ mod edge;
 mod exposure;
 #[cfg(test)]
 mod faults;
-mod given;
+pub mod given;
 mod inspect;
 mod live;
 mod mounted;

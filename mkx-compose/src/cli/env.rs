@@ -9,6 +9,7 @@ use mkx_contract::tool::{findings, output, step, voice};
 use mkx_contract::{Answer, EnvironmentName, Failure, Result, Site};
 use serde_json::json;
 
+use crate::audit::given;
 use crate::env::check::EnvCheck;
 use crate::env::{Values, diff, fresh};
 use crate::replace::{self, Files};
@@ -93,7 +94,9 @@ fn new(site: &Site, output: Option<&PathBuf>, force: bool) -> Result<Answer> {
             Failure::usage("cannot make an env file: eb has no env_files")
                 .hint("name one with --output, and in site.json")
         })?;
-    let texts = site.environments.ea.env_file_paths();
+    // What production's services are given by files of their own, development's are given by this one.
+    let mut texts = given::files_of_services(&site.environments.ea)?;
+    texts.extend(site.environments.ea.env_file_paths());
     let texts = texts.iter().map(|file| {
         std::fs::read_to_string(file)
             .map_err(|error| Failure::input(format!("cannot read {}: {error}", file.display())))

@@ -14,7 +14,7 @@ use serde_json::json;
 use similar::TextDiff;
 
 use crate::env::check::PLACEHOLDER;
-use crate::replace::{self, Files};
+use crate::replace::{self, Files, Present};
 use crate::secrecy;
 use crate::split::{self, Request};
 
@@ -23,11 +23,13 @@ use crate::split::{self, Request};
 #[command(after_help = "\
 Examples:
   mkx-compose split deploy/stack/compose.yml --dry-run | less
-  mkx-compose split deploy/stack/docker-compose.yml --env-file deploy/stack/.env --force
+  mkx-compose split deploy/stack/docker-compose.yml --env-file deploy/stack/.env
 
-The files are written beside FILE: docker-compose.yml, docker-compose.prod.yml,
-docker-compose.dev.yml, .env.prod.example and .env.dev.example. Nothing is written unless
-production's result resolves to what FILE resolves to.")]
+The files are written beside FILE: a base and an override for each environment, called as the site's
+compose_files are (docker-compose.yml, docker-compose.prod.yml and docker-compose.dev.yml where it
+does not name two each), .env.prod.example and .env.dev.example. Where FILE is the base itself, it is
+kept beside the new one. Nothing is written unless production's result resolves to what FILE resolves
+to. What is renamed is followed; where a former name is left, a line on stderr says the place.")]
 pub struct Split {
     /// The compose file, written for production
     file: PathBuf,
@@ -37,7 +39,7 @@ pub struct Split {
     /// Print a diff and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Replace files that are there, and keep them beside the new ones
+    /// Replace files that are there beside FILE, and keep them beside the new ones
     #[arg(long)]
     force: bool,
 }
@@ -69,28 +71,59 @@ impl Split {
         if parts.already {
             voice::say(format!("{} is split already", self.file.display()));
         }
+        // FILE is what is split: where it is the base itself, it is kept beside the new one.
+        let may_replace = |path: &Path| self.force || path == request.file;
+        let checked = parts.files.iter().map(|(path, text)| {
+            let present = replace::check(path, text, may_replace(path))?;
+            Ok((path, present))
+        });
+        let checked = checked.collect::<Result<Vec<_>>>();
         if self.dry_run {
-            return dry_run(&site, &parts.files);
+            return dry_run(&site, &parts.files, checked);
         }
-        for (path, text) in &parts.files {
-            replace::check(path, text, self.force)?;
-        }
+        checked?;
         let turn = step::noted(&site.state_directory, "mkx-compose split")?;
         let detail = json!({ "file": request.file });
         let files = turn.run_plain(EnvironmentName::Ea, detail, || {
-            let written = parts
-                .files
-                .iter()
-                .map(|(path, text)| replace::write(path, text, PUBLIC, self.force));
-            written.collect::<Result<Vec<_>>>()
+            // The base comes last: until it is there, FILE is as it was, and can be split again.
+            let written = parts.files.iter().rev();
+            let written =
+                written.map(|(path, text)| replace::write(path, text, PUBLIC, may_replace(path)));
+            let mut files = written.collect::<Result<Vec<_>>>()?;
+            files.reverse();
+            Ok(files)
         })?;
         output::stdout().document(&Files { files })?;
         Ok(Answer::Yes)
     }
 }
 
-fn dry_run(site: &Site, files: &[(PathBuf, String)]) -> Result<Answer> {
+fn dry_run(
+    site: &Site,
+    files: &[(PathBuf, String)],
+    checked: Result<Vec<(&PathBuf, Present)>>,
+) -> Result<Answer> {
     let mut stdout = output::stdout();
+    match checked {
+        Ok(checked) => {
+            let replaced = checked.iter().filter(|(_, one)| *one == Present::Other);
+            for (path, _) in replaced {
+                voice::say(format!(
+                    "{} would be kept beside the new one",
+                    path.display()
+                ));
+            }
+        }
+        Err(refusal) => {
+            voice::say(format!(
+                "without --dry-run this is refused: {}",
+                refusal.message
+            ));
+            if let Some(hint) = refusal.hint {
+                voice::say(hint);
+            }
+        }
+    }
     for (path, text) in files {
         let (old, header) = match std::fs::read_to_string(path) {
             Ok(old) => (shown(site, path, old), path.display().to_string()),

@@ -27,6 +27,20 @@ pub fn all(work: &mut Work<'_>) {
     }
 }
 
+/// Files of secrets and configs that lie outside the checkout are each environment's own.
+pub fn files(work: &mut Work<'_>) {
+    let document = work.document;
+    for kind in ["secrets", "configs"] {
+        let all = document.member(&document.root, kind);
+        for (_, given) in all.iter().flat_map(|(_, all)| all.entries()) {
+            if let Some((_, file)) = document.member(given, "file") {
+                let path = file.scalar().unwrap_or_default();
+                parameterise(work, file, path, (false, true));
+            }
+        }
+    }
+}
+
 fn extension(work: &mut Work<'_>, node: &Node) {
     for (key, value) in node.entries() {
         match key.scalar() {
@@ -46,7 +60,7 @@ fn list(work: &mut Work<'_>, mounts: &Node) {
                     work,
                     mount,
                     source,
-                    mode.is_some_and(|mode| mode.contains("ro")),
+                    (mode.is_some_and(|mode| mode.contains("ro")), false),
                 );
             }
             Kind::Mapping(_) => {
@@ -54,7 +68,7 @@ fn list(work: &mut Work<'_>, mounts: &Node) {
                 let read_only = read_only.is_some_and(|(_, node)| node.scalar() == Some("true"));
                 if let Some((_, source)) = work.document.member(mount, "source") {
                     let path = source.scalar().unwrap_or_default();
-                    parameterise(work, source, path, read_only);
+                    parameterise(work, source, path, (read_only, false));
                 }
             }
             _ => {}
@@ -62,7 +76,12 @@ fn list(work: &mut Work<'_>, mounts: &Node) {
     }
 }
 
-fn parameterise(work: &mut Work<'_>, node: &Node, source: &str, read_only: bool) {
+fn parameterise(
+    work: &mut Work<'_>,
+    node: &Node,
+    source: &str,
+    (read_only, is_file): (bool, bool),
+) {
     let (ea, eb) = (&work.site.environments.ea, &work.site.environments.eb);
     let vaults = ea.vault.as_ref().zip(eb.vault.as_ref());
     let vaults = vaults.map(|(ea, eb)| [ea, eb].map(|vault| vault.path.display().to_string()));
@@ -71,7 +90,7 @@ fn parameterise(work: &mut Work<'_>, node: &Node, source: &str, read_only: bool)
     let is_system = ["/etc", "/usr", "/sys", "/proc", "/dev", "/run", "/var/run"]
         .iter()
         .any(|folder| source.starts_with(&format!("{folder}/")));
-    if !is_plain || is_system {
+    if !is_plain || (is_system && !is_file) {
         return;
     }
     let (variable, root, own) = if let Some([vault, own]) = vaults.filter(|[ea, _]| is_below(ea)) {
@@ -99,7 +118,17 @@ fn parameterise(work: &mut Work<'_>, node: &Node, source: &str, read_only: bool)
             true => format!("{}-dev", source.trim_end_matches('/')),
             false => translated,
         };
-        (format!("{word}_HOST_PATH"), source.to_owned(), own)
+        // Two folders may end alike.
+        let names = (1..).map(|index| match index {
+            1 => format!("{word}_HOST_PATH"),
+            n => format!("{word}_{n}_HOST_PATH"),
+        });
+        let mut names = names.filter(|name| {
+            let known = work.variables.get(name);
+            known.is_none_or(|known| known.ea == source)
+        });
+        let variable = names.next().unwrap_or_default();
+        (variable, source.to_owned(), own)
     };
     let text = &work.document.text[node.start..node.end];
     let changed = text.replacen(&root, &reference(&variable), 1);

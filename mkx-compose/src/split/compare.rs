@@ -39,6 +39,7 @@ pub fn prove(
     let mut own = normal(original, work);
     let mut new = normal(&result, work);
     joined(original, &mut own, &mut new, work);
+    without_developments_vault(&mut new, work);
     let same =
         |old: &str, new: &str| renamed::differs_by_names(&work.renames, &ea.project, old, new);
     if let Some((way, left, right)) = first_difference(&mut own, &mut new, "", &same) {
@@ -182,6 +183,26 @@ fn joined(original: &Value, own: &mut Value, new: &mut Value, work: &Work<'_>) {
                 service.remove("depends_on");
             }
         }
+    }
+}
+
+/// The edge has a mount more, which the split gave it.
+fn without_developments_vault(new: &mut Value, work: &Work<'_>) {
+    let Some(missing) = work
+        .served
+        .as_ref()
+        .and_then(|served| served.missing.as_ref())
+    else {
+        return;
+    };
+    let edge = &work.site.shared.edge.service;
+    let mounts = new["services"][edge.as_str()]["volumes"].as_array_mut();
+    let is_it = |mount: &Value| {
+        let text = |key: &str| mount[key].as_str().unwrap_or_default().to_owned();
+        *missing == format!("{}:{}:ro", text("source"), text("target"))
+    };
+    if let Some(mounts) = mounts {
+        mounts.retain(|mount| !is_it(mount));
     }
 }
 

@@ -3,8 +3,8 @@
 use mkx_contract::record::site::Access;
 
 use super::{Variable, Work};
-use crate::limits;
 use crate::model::Service;
+use crate::{appetite, limits};
 
 /// Goes through all services but the edge.
 pub fn all(work: &mut Work<'_>) {
@@ -16,11 +16,26 @@ pub fn all(work: &mut Work<'_>) {
         .map(String::as_str)
         .filter(|name| !work.is_edge(name))
         .collect();
-    let proposed = limits::propose(&work.site.host(), &eb.share, services.iter().copied());
+    let mut needs = limits::needs(model);
+    needs.retain(|name, _| services.contains(&name.as_str()));
+    let proposed = limits::propose(
+        &work.site.host(),
+        &eb.share,
+        services.iter().copied(),
+        &needs,
+    );
     for name in services {
         let service = &model.services[name];
         let (cpus, memory) = proposed[name];
         let mebibytes = memory >> 20;
+        if let Some((what, told)) = appetite::of(service)
+            && told > memory
+        {
+            work.notes.push(format!(
+                "{name} is told by {what} to take {} MiB, and development has {mebibytes} MiB for it: lower it in development's override",
+                told >> 20
+            ));
+        }
         postgres(work, name, service, mebibytes);
         closed(work, name, service);
         // Docker Compose refuses two places for one limit that differ.
@@ -42,6 +57,9 @@ fn postgres(work: &mut Work<'_>, name: &str, service: &Service, mebibytes: u64) 
     if !repository.ends_with("postgres") {
         return;
     }
+    if appetite::of(service).is_some() {
+        return;
+    }
     if service.command.is_some() {
         work.notes.push(format!(
             "{name} has a command of its own: tune it down for development's {mebibytes} MiB by hand"
@@ -57,19 +75,27 @@ fn postgres(work: &mut Work<'_>, name: &str, service: &Service, mebibytes: u64) 
     );
 }
 
-/// Basic Auth and noindex, where labels make the site.
+/// Noindex, where labels make a site of production's; Basic Auth on the application's own. What
+/// devices fetch from a vault's host, by plain HTTP too, asks for no password.
 fn closed(work: &mut Work<'_>, name: &str, service: &Service) {
     let (ea, eb) = (&work.site.environments.ea, &work.site.environments.eb);
-    let site = service.labels.iter().find(|(key, value)| {
-        key.strip_prefix("caddy").is_some_and(|rest| {
-            rest.is_empty()
-                || rest[1..].chars().all(|c| c.is_ascii_digit()) && rest.starts_with('_')
-        }) && value.contains(ea.domain.as_str())
-    });
-    let Some((key, _)) = site else { return };
-    let mut lines =
-        format!("labels:\n  {key}.header.X-Robots-Tag: '\"noindex, nofollow, noarchive\"'\n");
-    if let Access::BasicAuth { public_paths, .. } = &eb.access {
+    let vault = ea.vault.as_ref().map(|vault| vault.domain.as_str());
+    let mut lines = String::new();
+    for (key, value) in service.labels.iter().filter(|(key, _)| is_site(key)) {
+        let hosts: Vec<&str> = value.split([',', ' ']).map(plain_host).collect();
+        let is_application = hosts.contains(&ea.domain.as_str());
+        if !is_application && !hosts.iter().any(|host| Some(*host) == vault) {
+            continue;
+        }
+        lines.push_str(&format!(
+            "  {key}.header.X-Robots-Tag: '\"noindex, nofollow, noarchive\"'\n"
+        ));
+        let Access::BasicAuth { public_paths, .. } = &eb.access else {
+            continue;
+        };
+        if !is_application {
+            continue;
+        }
         let matcher = match public_paths.is_empty() {
             true => "\"*\"".to_owned(),
             false => {
@@ -91,5 +117,21 @@ fn closed(work: &mut Work<'_>, name: &str, service: &Service) {
             },
         );
     }
-    work.develop(name, &lines);
+    if !lines.is_empty() {
+        work.develop(name, &format!("labels:\n{lines}"));
+    }
+}
+
+/// `caddy`, `caddy_1`.
+fn is_site(label: &str) -> bool {
+    let rest = label.strip_prefix("caddy");
+    rest.is_some_and(|rest| match rest.strip_prefix('_') {
+        Some(number) => !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()),
+        None => rest.is_empty(),
+    })
+}
+
+fn plain_host(host: &str) -> &str {
+    let host = host.trim_start_matches("https://");
+    host.trim_start_matches("http://").trim_end_matches('/')
 }

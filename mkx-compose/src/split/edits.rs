@@ -73,6 +73,22 @@ pub fn indent_of(document: &Document, node: &Node) -> usize {
     node.start - before.rfind('\n').map_or(0, |newline| newline + 1)
 }
 
+/// Lines of a file with another indentation, as the overrides have it.
+pub fn reindented(lines: &str, from: usize, to: usize) -> String {
+    if from == to {
+        return lines.to_owned();
+    }
+    lines
+        .split_inclusive('\n')
+        .map(|line| match line.get(..from) {
+            Some(indent) if indent.trim().is_empty() => {
+                format!("{}{}", " ".repeat(to), &line[from..])
+            }
+            _ => line.to_owned(),
+        })
+        .collect()
+}
+
 /// The whole lines of a member: the comments right above it, it, and the comments behind it that
 /// are indented deeper.
 pub fn member_lines(document: &Document, key: &Node, value: &Node) -> Range<usize> {

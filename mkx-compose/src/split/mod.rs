@@ -9,11 +9,15 @@ mod binds;
 mod compare;
 mod develop;
 mod edits;
+mod elsewhere;
+mod left;
 mod ports;
 mod renamed;
 mod service;
+mod subnets;
 mod template;
 mod values;
+mod vault;
 mod volumes;
 
 use std::collections::BTreeMap;
@@ -24,12 +28,15 @@ use mkx_contract::record::site::env_file;
 use mkx_contract::tool::compose::Compose;
 use mkx_contract::{Failure, Result, Site};
 
+use crate::audit::given::given_to_services;
 use crate::model::Model;
 use crate::yaml::Document;
 use edits::Edits;
 use renamed::Renames;
+use service::DEVELOPMENTS_ENV_FILE;
+use vault::Served;
 
-/// The files that come out, base first.
+/// The files that come out, base first, where the site does not name two for each environment.
 const NAMES: [&str; 5] = [
     "docker-compose.yml",
     "docker-compose.prod.yml",
@@ -67,9 +74,89 @@ pub struct Variable {
     pub eb: String,
 }
 
+/// What Docker Compose says where the base is used without an override.
+const REFUSAL: &str = ":?give --env-file .env.prod or .env.dev}";
+
 /// A variable that the split brings in, written so that Docker Compose refuses the base alone.
 fn reference(variable: &str) -> String {
-    format!("${{{variable}:?give --env-file .env.prod or .env.dev}}")
+    format!("${{{variable}{REFUSAL}")
+}
+
+/// The base, refused by Docker Compose without an override also where no variable sees to that: an
+/// override's `name:` takes the place of its own.
+fn refused_alone(base: String, [_, production, development, ..]: &[String; 5]) -> String {
+    if base.contains(REFUSAL) {
+        return base;
+    }
+    let mut at = 0;
+    for line in base.split_inclusive('\n') {
+        let content = line.trim();
+        if !content.is_empty()
+            && !content.starts_with('#')
+            && content != "---"
+            && !content.starts_with('%')
+        {
+            break;
+        }
+        at += line.len();
+    }
+    let name =
+        format!("name: ${{COMPOSE_PROJECT_NAME:?give --file {production} or {development} too}}\n");
+    format!("{}{name}{}", &base[..at], &base[at..])
+}
+
+/// The files that the site names, where it names a base and one override for each environment.
+fn names(site: &Site) -> [String; 5] {
+    let mut names = NAMES.map(str::to_owned);
+    let of = |environment: &mkx_contract::Environment| {
+        let [base, own] = environment.compose_files.as_slice() else {
+            return None;
+        };
+        let name = |path: &Path| Some(path.file_name()?.to_str()?.to_owned());
+        let beside = base.parent() == own.parent() && base != own;
+        beside.then_some((name(base)?, name(own)?))
+    };
+    if let Some(((base, ea), (other, eb))) =
+        of(&site.environments.ea).zip(of(&site.environments.eb))
+        && base == other
+        && ea != eb
+    {
+        [names[0], names[1], names[2]] = [base, ea, eb];
+    }
+    names
+}
+
+/// How a file ends its lines, and whether it begins with a byte order mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Spelling {
+    mark: bool,
+    crlf: bool,
+}
+
+impl Spelling {
+    /// The text with plain line ends and no mark, and how it was spelled.
+    fn of(written: &str) -> (String, Spelling) {
+        let (text, mark) = match written.strip_prefix('\u{feff}') {
+            Some(text) => (text, true),
+            None => (written, false),
+        };
+        let lines = text.matches('\n').count();
+        let crlf = lines > 0 && lines == text.matches("\r\n").count();
+        let text = if crlf {
+            text.replace("\r\n", "\n")
+        } else {
+            text.to_owned()
+        };
+        (text, Spelling { mark, crlf })
+    }
+
+    fn restored(self, text: &str, mark: bool) -> String {
+        let mark = if mark { "\u{feff}" } else { "" };
+        match self.crlf {
+            true => format!("{mark}{}", text.replace('\n', "\r\n")),
+            false => format!("{mark}{text}"),
+        }
+    }
 }
 
 /// What grows while the file is gone through.
@@ -80,6 +167,8 @@ pub struct Work<'a> {
     pub document: &'a Document,
     /// What the original resolves to.
     pub model: &'a Model,
+    /// The vault that the edge serves.
+    pub served: Option<Served>,
     /// Names that change.
     pub renames: Renames,
     /// Changes of the text.
@@ -94,6 +183,10 @@ pub struct Work<'a> {
     pub developed: IndexMap<String, String>,
     /// Lines of production's override under `volumes:`.
     pub volumes: String,
+    /// Lines of production's override under `networks:`.
+    pub networks: String,
+    /// Where the file lies.
+    pub folder: PathBuf,
     /// Variables that the text refers to now.
     pub variables: BTreeMap<String, Variable>,
     /// Host ports that are taken by either environment.
@@ -108,25 +201,33 @@ pub struct Work<'a> {
 /// Exit 3 where the file can not be read or resolved, or where the result would resolve to
 /// something else.
 pub fn split(request: &Request<'_>, compose: &Compose) -> Result<Parts> {
-    let text = std::fs::read_to_string(&request.file).map_err(|error| {
+    let written = std::fs::read_to_string(&request.file).map_err(|error| {
         Failure::input(format!("cannot read {}: {error}", request.file.display()))
     })?;
+    let (text, spelling) = Spelling::of(&written);
     let document = Document::parse(&text, &request.file)?;
     let folder = request.file.parent().unwrap_or(Path::new("."));
-    let paths = NAMES.map(|name| folder.join(name));
-    let was_split = paths[0] == request.file && paths[1..].iter().all(|path| path.exists());
+    let names = names(request.site);
+    let paths = names.clone().map(|name| folder.join(name));
+    let was_split = paths[0] == request.file
+        && paths[1..].iter().all(|path| path.exists())
+        && (text.contains(REFUSAL) || text.contains("${COMPOSE_PROJECT_NAME"));
     let mut env_files = request.env_files.clone();
     if was_split {
         // The base alone leaves open what its template names.
         env_files.insert(0, paths[3].clone());
     }
+    let project = was_split.then_some(request.site.environments.ea.project.as_str());
     let original =
-        compose.config_of_files(None, std::slice::from_ref(&request.file), &env_files)?;
+        compose.config_of_files(project, std::slice::from_ref(&request.file), &env_files)?;
     let model = Model::parse(original.clone())?;
-    let mut work = Work::new(request.site, &document, &model);
+    let mut work = Work::new(request.site, &document, &model, folder.to_owned());
     service::all(&mut work);
+    subnets::all(&mut work);
     volumes::all(&mut work);
     binds::all(&mut work);
+    binds::files(&mut work);
+    elsewhere::all(&mut work);
     develop::all(&mut work);
 
     if was_split && work.edits.is_empty() {
@@ -136,10 +237,21 @@ pub fn split(request: &Request<'_>, compose: &Compose) -> Result<Parts> {
             already: true,
         });
     }
-    let base = work.edits.apply(&text);
-    let production = production_override(&work);
-    let development = development_override(&work);
-    let present = read_variables(&request.env_files)?;
+    let base = refused_alone(work.edits.apply(&text), &names);
+    let production = production_override(&work, &names);
+    let development = development_override(&work, &names);
+    let given = env_files_of_services(&work);
+    let present = Present {
+        own: read_variables(&request.env_files)?,
+        given: read_variables(&given)?,
+    };
+    let conflicts = conflicts(&given)?;
+    if !conflicts.is_empty() {
+        work.notes.push(format!(
+            "env files of services differ in {}, and development's services are given {DEVELOPMENTS_ENV_FILE} alone: write what differs into its override",
+            conflicts.join(", ")
+        ));
+    }
     let (prod_env, dev_env) = template::both(&work, &present, &[&base, &production, &development]);
     let result = compare::prove(
         &work,
@@ -148,8 +260,15 @@ pub fn split(request: &Request<'_>, compose: &Compose) -> Result<Parts> {
         request,
         [&base, &production, &development],
     )?;
-    let left = renamed::left(&work, &result, &request.env_files);
+    let all_env_files: Vec<PathBuf> = request.env_files.iter().chain(&given).cloned().collect();
+    let left = left::all(&work, &result, &all_env_files);
     work.notes.extend(left);
+    let [base, production, development] = [
+        (base, spelling.mark),
+        (production, false),
+        (development, false),
+    ]
+    .map(|(text, mark)| spelling.restored(&text, mark));
     let texts = [base, production, development, prod_env, dev_env];
     Ok(Parts {
         files: paths.into_iter().zip(texts).collect(),
@@ -159,12 +278,13 @@ pub fn split(request: &Request<'_>, compose: &Compose) -> Result<Parts> {
 }
 
 impl<'a> Work<'a> {
-    fn new(site: &'a Site, document: &'a Document, model: &'a Model) -> Work<'a> {
+    fn new(site: &'a Site, document: &'a Document, model: &'a Model, folder: PathBuf) -> Work<'a> {
         let ports = ports::taken(site, model);
         Work {
             site,
             document,
             model,
+            served: Served::of(site, model),
             renames: Renames::of(site, document, model),
             edits: Edits::default(),
             moved: IndexMap::new(),
@@ -172,6 +292,8 @@ impl<'a> Work<'a> {
             edge_stays: false,
             developed: IndexMap::new(),
             volumes: String::new(),
+            networks: String::new(),
+            folder,
             variables: BTreeMap::new(),
             ports,
             notes: Vec::new(),
@@ -202,6 +324,41 @@ impl<'a> Work<'a> {
     }
 }
 
+/// What env files set.
+pub struct Present {
+    /// Those that fill the file.
+    pub own: IndexMap<String, String>,
+    /// Those that services are given.
+    pub given: IndexMap<String, String>,
+}
+
+/// The env files that services are given, those that are there.
+fn env_files_of_services(work: &Work<'_>) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    for (_, entry) in given_to_services(work.document) {
+        let path = work.folder.join(entry.scalar().unwrap_or_default());
+        if path.is_file() && !found.contains(&path) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Names that files give different values to.
+fn conflicts(files: &[PathBuf]) -> Result<Vec<String>> {
+    let mut first: BTreeMap<String, String> = BTreeMap::new();
+    let mut found = Vec::new();
+    for file in files {
+        for (name, value) in read_variables(std::slice::from_ref(file))? {
+            let known = first.entry(name.clone()).or_insert_with(|| value.clone());
+            if *known != value && !found.contains(&name) {
+                found.push(name);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// What the env files set, the last one that sets a name winning.
 fn read_variables(files: &[PathBuf]) -> Result<IndexMap<String, String>> {
     let mut variables = IndexMap::new();
@@ -215,12 +372,18 @@ fn read_variables(files: &[PathBuf]) -> Result<IndexMap<String, String>> {
     Ok(variables)
 }
 
-fn production_override(work: &Work<'_>) -> String {
+fn production_override(work: &Work<'_>, [base, own, ..]: &[String; 5]) -> String {
     let mut text = format!(
-        "# Production. Use it with docker-compose.yml:\n#   docker compose --file docker-compose.yml --file docker-compose.prod.yml --env-file .env.prod up --detach\nname: {}\n",
+        "# Production. Use it with {base}:\n#   docker compose --file {base} --file {own} --env-file .env.prod up --detach\nname: {}\n",
         work.site.environments.ea.project
     );
     push_services(&mut text, &work.moved, &work.moved_services);
+    if !work.networks.is_empty() {
+        text.push_str(
+            "\nnetworks:\n  # The host has a subnet once: development's is the engine's choice.\n",
+        );
+        text.push_str(&work.networks);
+    }
     if !work.volumes.is_empty() {
         text.push_str(
             "\nvolumes:\n  # They hold production's data and keep the names that they have.\n",
@@ -230,9 +393,9 @@ fn production_override(work: &Work<'_>) -> String {
     text
 }
 
-fn development_override(work: &Work<'_>) -> String {
+fn development_override(work: &Work<'_>, [base, _, own, ..]: &[String; 5]) -> String {
     let mut text = format!(
-        "# Development. Use it with docker-compose.yml:\n#   docker compose --file docker-compose.yml --file docker-compose.dev.yml --env-file .env.dev up --detach\nname: {}\n",
+        "# Development. Use it with {base}:\n#   docker compose --file {base} --file {own} --env-file .env.dev up --detach\nname: {}\n",
         work.site.environments.eb.project
     );
     push_services(&mut text, &work.developed, "");

@@ -3,24 +3,17 @@
 //! A container that had a fixed name is called by project and service, so that both environments
 //! can have it; so is what answers on the shared network, where a service's plain name would lead
 //! to either environment. Every place of the file where such a name is a host's gets the new one.
-//! Where it can not be told, or lies in another file, a person is told.
+//! Where one is left, `left` says so.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-
-use mkx_contract::record::site::env_file;
-use serde_json::Value;
 
 use super::Work;
 use super::edits::indent_of;
 use crate::model::Model;
-use crate::names::has_resource;
 use crate::yaml::{Document, Kind, Node};
 
 /// The project's name, where a name carries it.
 const PROJECT: &str = "${COMPOSE_PROJECT_NAME}";
-/// A file that is longer is no configuration.
-const LONGEST: u64 = 1 << 20;
 
 /// A name that something loses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +118,7 @@ impl Renames {
             None => format!("{PROJECT}-{name}"),
         };
         match (&resolved.container_name, carries_project) {
-            (Some(former), None) if former != name => {
+            (Some(former), None) if former != name && (own.is_some() || gets_name) => {
                 self.push(former.clone(), now.clone(), What::Container);
             }
             (None, _) => {
@@ -186,7 +179,8 @@ pub struct Place {
 }
 
 impl Place {
-    fn has(&self, key: &str) -> bool {
+    /// True where a key leads to it.
+    pub fn has(&self, key: &str) -> bool {
         self.way.iter().any(|name| name == key)
     }
 
@@ -220,6 +214,11 @@ pub fn is_host(place: &Place, text: &str, at: usize, rename: &Rename) -> bool {
         return false;
     }
     let (before, after) = (&text[..at], &text[at + name.len()..]);
+    // What stands before an @ in a URL is a user.
+    let authority = after.split(['/', ' ', '"', '\'']).next();
+    if before.ends_with("//") && authority.is_some_and(|rest| rest.contains('@')) {
+        return false;
+    }
     if place.has("external_links") {
         return before.trim_start_matches(['"', '\'']).is_empty();
     }
@@ -433,180 +432,6 @@ pub fn give_name(work: &mut Work<'_>, key: &Node, service: &Node) {
     }
 }
 
-/// What is still called by a former name, by place: in production's result, in env files, and in
-/// files that are mounted.
-pub fn left(work: &Work<'_>, result: &Value, env_files: &[PathBuf]) -> Vec<String> {
-    let mut told = Vec::new();
-    let mut variables = BTreeSet::new();
-    for file in env_files {
-        let Ok(text) = std::fs::read_to_string(file) else {
-            continue;
-        };
-        for (index, line) in text.lines().enumerate() {
-            for (name, value) in env_file::assignments(line) {
-                if let Some(rename) = named_in(work, name, &value) {
-                    variables.insert(name.to_owned());
-                    let place = format!("{}:{} ({name})", file.display(), index + 1);
-                    told.push(words(&place, rename));
-                }
-            }
-        }
-    }
-    let services = result["services"].as_object();
-    for (service, model) in services.into_iter().flatten() {
-        for member in [
-            "environment",
-            "command",
-            "entrypoint",
-            "healthcheck",
-            "labels",
-            "extra_hosts",
-            "external_links",
-            "network_mode",
-            "pid",
-            "ipc",
-            "volumes_from",
-            "build",
-        ] {
-            let mut place = Place {
-                way: vec!["services".into(), service.clone(), member.into()],
-                ..Place::default()
-            };
-            walk(work, &model[member], &mut place, &variables, &mut told);
-        }
-    }
-    told.extend(in_mounted_files(work));
-    told.dedup();
-    told
-}
-
-fn walk(
-    work: &Work<'_>,
-    value: &Value,
-    place: &mut Place,
-    variables: &BTreeSet<String>,
-    told: &mut Vec<String>,
-) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let is_told = place.has("environment") && variables.contains(name);
-                if !is_told && name != "context" {
-                    place.way.push(name.clone());
-                    walk(work, value, place, variables, told);
-                    place.way.pop();
-                }
-            }
-        }
-        Value::Array(items) => {
-            for item in items {
-                walk(work, item, place, variables, told);
-            }
-        }
-        Value::String(text) => {
-            let name = place.way.last().map_or("", String::as_str);
-            if let Some(rename) = named_in(work, name, text) {
-                told.push(words(&place.way.join("."), rename));
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The first former name that a variable, a word or a line leads to.
-fn named_in<'a>(work: &'a Work<'_>, variable: &str, text: &str) -> Option<&'a Rename> {
-    let place = Place {
-        way: vec![variable.to_owned()],
-        ..Place::default()
-    };
-    let is_account = ["USER", "DATABASE", "_DB", "DBNAME", "PASS"]
-        .iter()
-        .any(|word| variable.to_ascii_uppercase().contains(word));
-    work.renames.all.iter().find(|rename| {
-        let is_named = text
-            .match_indices(rename.former.as_str())
-            .any(|(at, _)| is_host(&place, text, at, rename));
-        // A name with a separator is one wherever it stands, unless it is an account's.
-        let is_telling = rename.what == What::Container && rename.former.contains(['-', '_', '.']);
-        is_named || (is_telling && !is_account && has_resource(text, &rename.former))
-    })
-}
-
-fn words(place: &str, rename: &Rename) -> String {
-    let Rename { former, now, what } = rename;
-    match what {
-        What::Shared => format!(
-            "{place} says {former}, which either environment answers to on the shared network: write {now} there by hand"
-        ),
-        _ => format!("{place} says {former}, which is called {now} now: follow it there by hand"),
-    }
-}
-
-/// Configuration that is mounted: files, and what lies in mounted folders.
-fn in_mounted_files(work: &Work<'_>) -> Vec<String> {
-    let mut files = BTreeSet::new();
-    for service in work.model.services.values() {
-        for mount in service.volumes.iter().filter(|mount| mount.kind == "bind") {
-            let path = Path::new(mount.source.as_deref().unwrap_or_default());
-            files_of(path, 2, &mut files);
-        }
-    }
-    let mut told = Vec::new();
-    for file in files {
-        let is_short = file.metadata().is_ok_and(|one| one.len() <= LONGEST);
-        let Some(text) = is_short
-            .then(|| std::fs::read_to_string(&file).ok())
-            .flatten()
-        else {
-            continue;
-        };
-        for (index, line) in text.lines().enumerate() {
-            if !line.trim_start().starts_with('#')
-                && let Some(rename) = named_in(work, "", line)
-            {
-                told.push(words(&format!("{}:{}", file.display(), index + 1), rename));
-            }
-        }
-    }
-    told
-}
-
-/// Files as configuration is written; sources and data are not looked through.
-fn files_of(path: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) {
-    const KINDS: [&str; 14] = [
-        "conf",
-        "cfg",
-        "cnf",
-        "ini",
-        "json",
-        "toml",
-        "yaml",
-        "yml",
-        "xml",
-        "properties",
-        "env",
-        "vcl",
-        "template",
-        "sh",
-    ];
-    let Ok(about) = path.metadata() else { return };
-    let kind = path.extension().and_then(|kind| kind.to_str());
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
-    if about.is_file()
-        && (kind.is_some_and(|kind| KINDS.contains(&kind)) || name.starts_with("Caddyfile"))
-    {
-        found.insert(path.to_owned());
-    } else if about.is_dir() && depth > 0 {
-        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-        for entry in entries.take(200) {
-            files_of(&entry.path(), depth - 1, found);
-        }
-    }
-}
-
 /// The text with every host that has another name in a project called by that.
 pub fn followed(work: &Work<'_>, variable: &str, text: &str, project: &str) -> String {
     let place = Place {
@@ -641,11 +466,14 @@ pub fn differs_by_names(renames: &Renames, project: &str, old: &str, new: &str) 
     let (mut old, mut new) = (old, new);
     'text: loop {
         for rename in &renames.all {
-            let changed = rename.in_project(project);
-            if let (Some(rest), Some(new_rest)) = (
-                old.strip_prefix(rename.former.as_str()),
-                new.strip_prefix(&changed),
-            ) {
+            let Some(rest) = old.strip_prefix(rename.former.as_str()) else {
+                continue;
+            };
+            let alias = format!("{project}-{}", rename.former);
+            let alias = (rename.what == What::Shared).then_some(alias);
+            let names = std::iter::once(rename.in_project(project)).chain(alias);
+            let changed = names.filter_map(|name| new.strip_prefix(name.as_str()));
+            if let Some(new_rest) = changed.min_by_key(|rest| rest.len()) {
                 (old, new) = (rest, new_rest);
                 continue 'text;
             }

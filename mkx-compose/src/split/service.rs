@@ -1,7 +1,7 @@
 //! A service's own lines: its container's name, its ports and env files; and the project's name.
 
-use super::edits::{indent_of, member_lines};
-use super::{Variable, Work, ports, reference, renamed, values};
+use super::edits::{indent_of, member_lines, reindented};
+use super::{Variable, Work, ports, reference, renamed, values, vault};
 use crate::yaml::{Document, Kind, Node, contains};
 
 /// The env file that development's services are given instead of production's.
@@ -30,6 +30,7 @@ pub fn all(work: &mut Work<'_>) {
         ));
     }
     renamed::joined(work);
+    vault::mount(work);
     for (key, service) in services.entries() {
         let Some(name) = key.scalar() else { continue };
         if work.is_edge(name) && !document.is_flow(services) {
@@ -44,10 +45,10 @@ pub fn all(work: &mut Work<'_>) {
             }
             continue;
         }
-        member(work, name, service, "ports", ports::in_place);
-        ports::develop(work, name);
-        member(work, name, service, "env_file", env_file_in_place);
-        if document.member(service, "env_file").is_some() {
+        if member(work, name, service, "ports", ports::in_place) == Some(Moved::Away) {
+            ports::develop(work, name);
+        }
+        if member(work, name, service, "env_file", env_file_in_place) == Some(Moved::Away) {
             work.develop(name, &given_env_file(DEVELOPMENTS_ENV_FILE));
         }
     }
@@ -61,7 +62,13 @@ pub fn given_env_file(path: &str) -> String {
 
 /// `name:` goes: each override has the project's own.
 fn project_name(work: &mut Work<'_>) {
-    if let Some((key, value)) = work.document.member(&work.document.root, "name") {
+    let is_refusal = |value: &Node| {
+        let text = value.scalar();
+        text.is_some_and(|text| text.starts_with("${COMPOSE_PROJECT_NAME:?"))
+    };
+    if let Some((key, value)) = work.document.member(&work.document.root, "name")
+        && !is_refusal(value)
+    {
         let range = member_lines(work.document, key, value);
         let comments: String = work.document.text[range.clone()]
             .lines()
@@ -114,38 +121,37 @@ fn whole(work: &mut Work<'_>, key: &Node, service: &Node) {
     work.edits.replace(range, "");
 }
 
-/// Lines of a file with another indentation, as the overrides have it.
-fn reindented(lines: &str, from: usize, to: usize) -> String {
-    if from == to {
-        return lines.to_owned();
-    }
-    lines
-        .split_inclusive('\n')
-        .map(|line| match line.get(..from) {
-            Some(indent) if indent.trim().is_empty() => {
-                format!("{}{}", " ".repeat(to), &line[from..])
-            }
-            _ => line.to_owned(),
-        })
-        .collect()
+/// Where a member went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    /// To production's override.
+    Away,
+    /// It was changed where it is.
+    InPlace,
 }
 
 /// Moves a member's lines to production's override, or changes it where it is when others depend
-/// on the place: anchors, aliases, braces, services that merge this one.
+/// on the place: anchors, aliases, braces, services that merge or extend this one.
 fn member(
     work: &mut Work<'_>,
     name: &str,
     service: &Node,
     member: &str,
     in_place: fn(&mut Work<'_>, &str, &Node),
-) {
+) -> Option<Moved> {
     let document = work.document;
     let own = service
         .entries()
         .iter()
         .find(|(key, _)| key.scalar() == Some(member));
-    let Some((key, value)) = own else { return };
+    let Some((key, value)) = own else {
+        let (_, merged) = document.member(service, member)?;
+        in_place(work, name, document.resolve(merged));
+        return Some(Moved::InPlace);
+    };
     let tied = document.is_flow(service)
+        || document.member(service, "extends").is_some()
+        || renamed::is_extended(document, name)
         || document.is_referred_to(service.anchor)
         || merges(service, member, document)
         || contains(value, &|node| {
@@ -153,13 +159,14 @@ fn member(
         });
     if tied {
         in_place(work, name, document.resolve(value));
-        return;
+        return Some(Moved::InPlace);
     }
     let range = member_lines(document, key, value);
     let lines = work.edits.within(&document.text, range.clone());
     let lines = reindented(&lines, indent_of(work.document, key), 4);
     work.move_lines(name, &lines);
     work.edits.replace(range, "");
+    Some(Moved::Away)
 }
 
 /// True where the service would get the member from what it merges, were it not for its own.
@@ -177,29 +184,30 @@ fn merges(service: &Node, member: &str, document: &Document) -> bool {
 }
 
 fn env_file_in_place(work: &mut Work<'_>, _: &str, value: &Node) {
-    let scalars: Vec<&Node> = match &value.kind {
-        Kind::Sequence(items) => items.iter().collect(),
-        _ => vec![value],
+    let document = work.document;
+    let items = match &value.kind {
+        Kind::Sequence(items) => items.as_slice(),
+        _ => std::slice::from_ref(value),
     };
-    for (index, node) in scalars.into_iter().enumerate() {
-        let Some(path) = node.scalar().filter(|path| !path.contains("${")) else {
+    for item in items {
+        let item = document.resolve(item);
+        let node = document.member(item, "path").map_or(item, |(_, path)| path);
+        let Some(path) = node.scalar().filter(|path| !path.contains('$')) else {
             continue;
         };
-        let variable = match index {
+        // A file has one variable, wherever it is given.
+        let names = (0..).map(|index| match index {
             0 => "APP_ENV_FILE".to_owned(),
             n => format!("APP_ENV_FILE_{n}"),
-        };
-        work.edits.replace(
-            node.start..node.end,
-            format!("\"{}\"", reference(&variable)),
-        );
-        work.variables.insert(
-            variable,
-            Variable {
-                ea: path.to_owned(),
-                eb: DEVELOPMENTS_ENV_FILE.into(),
-            },
-        );
+        });
+        let mut names =
+            names.filter(|name| work.variables.get(name).is_none_or(|one| one.ea == path));
+        let variable = names.next().unwrap_or_default();
+        let changed = format!("\"{}\"", reference(&variable));
+        if work.edits.replace(node.start..node.end, changed) {
+            let (ea, eb) = (path.to_owned(), DEVELOPMENTS_ENV_FILE.into());
+            work.variables.insert(variable, Variable { ea, eb });
+        }
     }
 }
 

@@ -5,18 +5,16 @@ use std::fmt::Write;
 
 use indexmap::IndexMap;
 
-use super::{Work, renamed};
+use super::{Present, Work, renamed};
 use crate::env::check::PLACEHOLDER;
 use crate::interpolation::references;
 use crate::names;
 use crate::secrecy;
 
 /// Production's and development's. `present` is what the env files set now; secrets are left out.
-pub fn both(
-    work: &Work<'_>,
-    present: &IndexMap<String, String>,
-    texts: &[&str],
-) -> (String, String) {
+/// What production's services are given by files of their own stays there, development's are given
+/// it by development's one.
+pub fn both(work: &Work<'_>, present: &Present, texts: &[&str]) -> (String, String) {
     let mut named = BTreeSet::new();
     for text in texts {
         for line in text
@@ -32,11 +30,20 @@ pub fn both(
     let mut eb = String::from(
         "# Development's variables: mkx-compose env new eb makes .env.dev from production's.\n",
     );
-    let names: Vec<&String> = present
-        .keys()
-        .chain(named.iter().filter(|name| !present.contains_key(*name)))
-        .collect();
+    let Present { own, given } = present;
+    let mut names: Vec<&String> = own.keys().collect();
+    names.extend(named.iter().filter(|name| !own.contains_key(*name)));
+    let is_new = |name: &&String| !own.contains_key(*name) && !named.contains(*name);
+    names.extend(given.keys().filter(is_new));
+    let present: IndexMap<&String, &String> = given.iter().chain(own).collect();
+    let mut unread = String::new();
     for name in names {
+        let is_givens_alone = !own.contains_key(name) && !named.contains(name);
+        let ea = if is_givens_alone {
+            &mut unread
+        } else {
+            &mut ea
+        };
         if let Some(variable) = work.variables.get(name) {
             let only_eb = variable.ea.is_empty() && variable.eb.is_empty();
             let value = |text: &str| {
@@ -61,7 +68,10 @@ pub fn both(
             continue;
         }
         let own = work.site.variables.get(name);
-        let value = present.get(name).map(String::as_str).unwrap_or_default();
+        let value = present
+            .get(name)
+            .map(|value| value.as_str())
+            .unwrap_or_default();
         let is_told = match value {
             "" => present.contains_key(name) || !secrecy::is_secret_name(work.site, name),
             value => secrecy::is_public(work.site, name, value),

@@ -92,7 +92,8 @@ fn renames(work: &Work<'_>, way: &[String]) -> Vec<Rename> {
         .collect()
 }
 
-fn is_on_shared(work: &Work<'_>, service: &str) -> bool {
+/// True where a service is on the shared network.
+pub fn is_on_shared(work: &Work<'_>, service: &str) -> bool {
     let service = work.model.services.get(service);
     service.is_some_and(|service| {
         let mut keys = service.networks.keys();
@@ -113,7 +114,8 @@ fn hosts(work: &mut Work<'_>, node: &Node, needs_quotes: bool, place: &Place) {
     let mut others = vec![eb.domain.as_str()];
     others.extend(eb.vault.as_ref().map(|vault| vault.domain.as_str()));
     // What the edge serves can be served for one environment only, `www.` included.
-    let is_label = place.way.iter().any(|name| name == "labels");
+    let is_label = place.has("labels");
+    let is_edges = (place.way.get(1)).is_some_and(|service| work.is_edge(service));
     let renames = renames(work, &place.way);
     let text = &work.document.text[node.start..node.end];
     let mut changed = String::new();
@@ -129,6 +131,17 @@ fn hosts(work: &mut Work<'_>, node: &Node, needs_quotes: bool, place: &Place) {
             changed.push_str(&super::reference(variable));
             used.push((*variable, (*host).clone(), (*other).clone()));
             at += host.len();
+            is_changed = true;
+            continue;
+        }
+        let served = work
+            .served
+            .as_ref()
+            .filter(|one| is_label && !is_edges && one.is_at(text, at));
+        if let Some(served) = served {
+            changed.push_str(&super::reference("VAULT_SERVED_PATH"));
+            used.push(("VAULT_SERVED_PATH", served.ea.clone(), served.eb.clone()));
+            at += served.ea.len();
             is_changed = true;
             continue;
         }

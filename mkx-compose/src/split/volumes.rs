@@ -6,9 +6,10 @@ use super::edits::member_lines;
 /// Goes through `volumes:`.
 pub fn all(work: &mut Work<'_>) {
     let document = work.document;
-    let Some((_, volumes)) = document.member(&document.root, "volumes") else {
+    let Some((all, volumes)) = document.member(&document.root, "volumes") else {
         return;
     };
+    let mut is_left = volumes.entries().is_empty();
     for (key, value) in volumes.entries() {
         let Some(name) = key.scalar() else { continue };
         let of = |member: &str| {
@@ -25,6 +26,7 @@ pub fn all(work: &mut Work<'_>) {
         let parameterised = document.text[value.start..value.end.max(value.start)]
             .contains("${COMPOSE_PROJECT_NAME}");
         if parameterised {
+            is_left = true;
             continue;
         }
         let edge_only = !work.edge_stays && used_by_edge_only(work, name);
@@ -42,6 +44,7 @@ pub fn all(work: &mut Work<'_>) {
             work.edits.replace(range, "");
             continue;
         }
+        is_left = true;
         if others {
             work.volumes
                 .push_str(&format!("  {name}:\n    name: {engine}\n"));
@@ -68,6 +71,10 @@ pub fn all(work: &mut Work<'_>) {
         if document.is_flow(value) && !others {
             work.edits.replace(key.end + 1..value.end, "");
         }
+    }
+    if !is_left {
+        // A key without a value is no mapping.
+        work.edits.replace(all.end + 1..all.end + 1, " {}");
     }
 }
 

@@ -8,10 +8,10 @@ use crate::world::{World, write};
 use serde_json::Value;
 
 /// A small generator of numbers; the same seed gives the same application.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -19,11 +19,11 @@ impl Dice {
         (self.0 >> 33) % sides
     }
 
-    fn yes(&mut self) -> bool {
+    pub fn yes(&mut self) -> bool {
         self.roll(2) == 0
     }
 
-    fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+    pub fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
         choices[usize::try_from(self.roll(choices.len() as u64)).unwrap()]
     }
 }
