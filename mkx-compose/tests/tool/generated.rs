@@ -437,10 +437,10 @@ fn file(seed: u64) -> String {
         services,
     };
     if hand.chance(4) {
-        hand.line(0, "version: '3.8'");
+        hand.text.push_str("---\n");
     }
     if hand.chance(4) {
-        hand.text.push_str("---\n");
+        hand.line(0, "version: '3.8'");
     }
     if hand.chance(2) {
         hand.line(0, "name: old");
