@@ -417,7 +417,8 @@ impl Hand {
             "working_dir: /app",
             "x-own: {any: thing}",
         ] {
-            if self.chance(15) {
+            // What others wait for is always there.
+            if self.chance(15) && !(index == 0 && line.starts_with("profiles")) {
                 self.line(2, line);
             }
         }
