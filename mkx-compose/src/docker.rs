@@ -9,6 +9,7 @@ use mkx_contract::tool::process::{last_words, run, scrubbed};
 use mkx_contract::{Environment, Failure, Result};
 use serde_json::Value;
 
+use crate::engine::{Container, Engine, Volume};
 use crate::model::Model;
 
 /// The environment's model with everything filled in, typed: what `up` starts.
@@ -19,20 +20,74 @@ pub fn model(compose: &Compose, environment: &Environment) -> Result<Model> {
     Model::parse(compose.config(environment, Profiles::Chosen)?)
 }
 
-/// The containers of a project, running or not, as `docker inspect` shows them.
+/// The containers of a project, running or not.
 ///
 /// # Errors
 /// Exit 4 where the engine can not be reached.
-pub fn containers(project: &str) -> Result<Vec<Value>> {
+pub fn containers(project: &str) -> Result<Vec<Container>> {
     let filter = format!("label=com.docker.compose.project={project}");
-    let names = read(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter])?;
-    let ids: Vec<&str> = names.split_whitespace().collect();
-    if ids.is_empty() {
-        return Ok(Vec::new());
+    let all = ["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter];
+    let inspected = inspected(&all, "container")?;
+    Ok(inspected.into_iter().map(Container).collect())
+}
+
+/// What the engine has, whosever it is.
+///
+/// # Errors
+/// Exit 4 where the engine can not be reached.
+pub fn engine() -> Result<Engine> {
+    let (containers, volumes, networks) = std::thread::scope(|scope| {
+        let all = ["ps", "--all", "--quiet", "--no-trunc"];
+        let containers = scope.spawn(move || inspected(&all, "container"));
+        let volumes = scope.spawn(|| inspected(&["volume", "ls", "--quiet"], "volume"));
+        let networks = networks();
+        let joined = "asking does not panic";
+        let (containers, volumes) = (containers.join(), volumes.join());
+        (containers.expect(joined), volumes.expect(joined), networks)
+    });
+    let name = |volume: &Value| volume["Name"].as_str().unwrap_or_default().to_owned();
+    Ok(Engine {
+        containers: containers?.into_iter().map(Container).collect(),
+        volumes: (volumes?.iter())
+            .map(|volume| (name(volume), Volume::of(volume)))
+            .collect(),
+        networks: networks?,
+    })
+}
+
+fn networks() -> Result<BTreeMap<String, Option<String>>> {
+    let format = "{{.Name}} {{.Label \"com.docker.compose.project\"}}";
+    let text = read(&["network", "ls", "--format", format])?;
+    let networks = text.lines().filter_map(|line| line.split_once(' '));
+    Ok(networks
+        .map(|(name, project)| {
+            let project = Some(project.to_owned()).filter(|project| !project.is_empty());
+            (name.to_owned(), project)
+        })
+        .collect())
+}
+
+/// All that a list names, inspected. What goes in between makes the engine fail: the list is asked
+/// for again.
+fn inspected(list: &[&str], kind: &str) -> Result<Vec<Value>> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let names = read(list)?;
+        let names: Vec<&str> = names.split_whitespace().collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        match read(&[&["inspect", "--type", kind][..], &names].concat()) {
+            Ok(text) => {
+                return serde_json::from_str(&text).map_err(|error| {
+                    Failure::peer(format!("cannot read what Docker inspected: {error}"))
+                });
+            }
+            Err(failure) if tries == 5 => return Err(failure),
+            Err(_) => {}
+        }
     }
-    let text = read(&[&["inspect", "--type", "container"][..], &ids].concat())?;
-    serde_json::from_str(&text)
-        .map_err(|error| Failure::peer(format!("cannot read what Docker inspected: {error}")))
 }
 
 /// The project whose containers were made from this folder's files; none where there are several.

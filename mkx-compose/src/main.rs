@@ -10,6 +10,7 @@ mod containers;
 mod contract_document;
 mod docker;
 mod emit;
+mod engine;
 mod env;
 mod graph;
 mod interpolation;

@@ -1,5 +1,7 @@
 //! The model that Docker Compose resolves an environment to: the parts that matter here.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 use mkx_contract::{Failure, Result};
 use serde::Deserialize;
@@ -93,6 +95,18 @@ pub struct Service {
     /// The image that its container runs; no file says this.
     #[serde(skip)]
     pub image_id: Option<String>,
+    /// What it is where it runs beside its service's first container; no file says this.
+    #[serde(skip)]
+    pub beside: Option<Beside>,
+}
+
+/// A further container of a service.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// Its service.
+    pub service: String,
+    /// Its number; none: `docker compose run` made it.
+    pub number: Option<String>,
 }
 
 /// A file that Docker Compose mounts into a service.
@@ -153,6 +167,9 @@ pub struct Mount {
 pub struct Attachment {
     /// Further names that it answers to there.
     pub aliases: Vec<String>,
+    /// True where the container does not answer to its service's name; no file says this.
+    #[serde(skip)]
+    pub nameless: bool,
 }
 
 /// `deploy`.
@@ -219,14 +236,54 @@ impl Model {
             .and_then(|service| service.container_name.clone())
             .unwrap_or_else(|| format!("{}-{service}-1", self.name))
     }
+
+    /// The service that a key of what runs stands for.
+    pub fn service_of<'a>(&'a self, key: &'a str) -> &'a str {
+        let beside = self.services.get(key).and_then(|one| one.beside.as_ref());
+        beside.map_or(key, |beside| &beside.service)
+    }
+
+    /// These services and those that they wait for.
+    pub fn with_dependencies(&self, services: &[&str]) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        let mut open: Vec<&str> = services.to_vec();
+        while let Some(name) = open.pop() {
+            if let Some(service) = self.services.get(name)
+                && all.insert(name.to_owned())
+            {
+                open.extend(service.depends_on.keys().map(String::as_str));
+            }
+        }
+        all
+    }
+
+    /// Takes all other services out, and what only they used.
+    pub fn keep(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.services.retain(|name, _| is_kept(name));
+        let services = self.services.values();
+        let networks: BTreeSet<&String> = services
+            .clone()
+            .flat_map(|one| one.networks.keys())
+            .collect();
+        let volumes: BTreeSet<&String> = services
+            .flat_map(|one| one.volumes.iter().filter_map(|mount| mount.source.as_ref()))
+            .collect();
+        self.networks.retain(|key, _| networks.contains(key));
+        self.volumes.retain(|key, _| volumes.contains(key));
+    }
 }
 
 impl Service {
-    /// True where it has more containers than one, which can not have one name.
-    pub fn is_replicated(&self) -> bool {
+    /// How many containers it has.
+    pub fn replicas(&self) -> u64 {
         let replicas = self.deploy.as_ref().and_then(|one| one.replicas.as_ref());
         let count = number(replicas).or_else(|| number(self.scale.as_ref()));
-        count.is_some_and(|count| count > 1.0)
+        count.map_or(1, |count| count as u64)
+    }
+
+    /// True where it has more containers than one, which can not have one name.
+    pub fn is_replicated(&self) -> bool {
+        self.replicas() > 1
     }
 
     /// Its limit of processors.

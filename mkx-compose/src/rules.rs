@@ -135,11 +135,17 @@ mkx_contract::rules! {
         NotRunning "not-running" Warning "a service that the files name does not run"
             why "the audit of running containers could not look at it"
             fix "mkx-compose up ENVIRONMENT";
+        Stranger "stranger" Error "a container of neither environment reaches into one"
+            why "it answers in the environment's place, reads or writes its data, or holds what it needs to start, and no file of either says so"
+            fix "stop the container and remove it, or take from it what is the environment's; where it has to be, give it what it reads read-only and accept the finding";
     }
 }
 
 /// Those about what runs; files alone do not break them.
-pub const LIVE: [Rule; 2] = [Rule::Drift, Rule::NotRunning];
+pub const LIVE: [Rule; 3] = [Rule::Drift, Rule::NotRunning, Rule::Stranger];
+
+/// Those of `drift`.
+pub const DRIFT: [Rule; 2] = [Rule::Drift, Rule::NotRunning];
 
 /// Those whose breach lets development reach into production the moment it starts.
 pub const REACHING_IN: [Rule; 8] = [

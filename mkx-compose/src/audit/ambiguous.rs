@@ -41,7 +41,9 @@ fn answers(pair: &Pair<'_>, side: &Side<'_>) -> BTreeMap<String, (String, bool)>
             if side.model.network_name(key) != pair.site.shared.network {
                 continue;
             }
-            names.insert(service.clone(), (service.clone(), false));
+            if !attachment.as_ref().is_some_and(|one| one.nameless) {
+                names.insert(service.clone(), (service.clone(), false));
+            }
             for alias in attachment.iter().flat_map(|one| &one.aliases) {
                 names.insert(alias.clone(), (service.clone(), true));
             }

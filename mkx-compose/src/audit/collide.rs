@@ -85,7 +85,7 @@ fn published<'a>(side: &'a Side<'_>) -> impl Iterator<Item = (&'a str, &'a Port)
 }
 
 /// The first port that both take on one address.
-fn overlap(a: &Port, b: &Port) -> Option<u16> {
+pub fn overlap(a: &Port, b: &Port) -> Option<u16> {
     let all = |port: &Port| {
         port.host_ip
             .as_deref()
@@ -123,7 +123,9 @@ fn volumes(pair: &Pair<'_>) -> Vec<Finding> {
     let edge = &pair.site.shared.edge.service;
     let mut findings: Vec<Finding> = mounts(&pair.eb, "volume")
         .map(|(service, mount, source)| (service, mount, pair.eb.model.volume_name(source)))
-        .filter(|(service, _, volume)| shared.contains(volume) && service != edge)
+        .filter(|(service, _, volume)| {
+            shared.contains(volume) && pair.eb.model.service_of(service) != edge
+        })
         .map(|(service, mount, volume)| {
             let way = ["services", service, "volumes"];
             Rule::SharedVolume
@@ -155,7 +157,7 @@ fn mounts<'a>(
 }
 
 /// Folders of the system that everybody may read.
-fn is_systems(path: &str) -> bool {
+pub fn is_systems(path: &str) -> bool {
     [
         "/etc/localtime",
         "/etc/timezone",
@@ -176,7 +178,7 @@ fn binds(pair: &Pair<'_>) -> Vec<Finding> {
         for (other_service, other, other_source) in mounts(&pair.ea, "bind") {
             let (inner, outer) = (Path::new(source), Path::new(other_source));
             let touches = inner.starts_with(outer) || outer.starts_with(inner);
-            let edge_reads = other_service == edge && other.read_only;
+            let edge_reads = pair.ea.model.service_of(other_service) == edge && other.read_only;
             if !touches || edge_reads || (is_systems(source) && mount.read_only) {
                 continue;
             }

@@ -30,7 +30,7 @@ fn names_of_the_other(pair: &Pair<'_>) -> Vec<Finding> {
         };
         for (service, model) in &side.model.services {
             // The edge serves both.
-            if *service == pair.site.shared.edge.service {
+            if side.model.service_of(service) == pair.site.shared.edge.service {
                 continue;
             }
             let mut found = |way: &[&str], text: &str| {

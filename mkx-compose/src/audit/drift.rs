@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Side, inspect, mounted};
 use crate::docker;
-use crate::model::{Port, Service};
-use crate::rules::{LIVE, Rule};
+use crate::engine::Container;
+use crate::model::{Beside, Port, Service};
+use crate::rules::{DRIFT, Rule};
 
 /// The answer of `drift`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,7 +46,8 @@ pub fn compare(site: &Site, compose: &Compose, environments: &[EnvironmentName])
     for name in environments {
         let written = Side::read(site, *name, compose)?;
         let containers = docker::containers(&written.environment.project)?;
-        let names = inspect::names_by_id(&containers);
+        let containers: Vec<&Container> = containers.iter().collect();
+        let names = inspect::names_by_id(containers.iter().copied());
         let running = inspect::running(&written, &containers, &names);
         services += written.model.services.len() as u64;
         let ended = inspect::ended(&containers);
@@ -58,7 +60,7 @@ pub fn compare(site: &Site, compose: &Compose, environments: &[EnvironmentName])
         both || found.iter().any(same)
     };
     let accepted: Vec<Accepted> = site.accepted.iter().filter(is_found).cloned().collect();
-    let findings = Findings::gather(found, &accepted, &LIVE);
+    let findings = Findings::gather(found, &accepted, &DRIFT);
     Ok(Drift {
         environments: environments.to_vec(),
         services,
@@ -79,24 +81,20 @@ pub fn rules(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, service) in &written.model.services {
-        match live.model.services.get(name) {
-            Some(running) => {
-                let mut pair = Compared {
-                    written,
-                    live,
-                    name,
-                    findings: &mut findings,
-                };
-                unseen.extend(pair.image(service, running, images));
-                pair.texts(service, running);
-                pair.limits(service, running);
-                pair.ports(service, running);
-                pair.networks(service, running);
-                pair.confinement(service, running);
-                pair.mounts(service, running);
-            }
-            None if ended.contains(name) || !written.is_active(name) => {}
-            None => {
+        let containers = containers_of(live, name);
+        for key in &containers {
+            let mut pair = Compared {
+                written,
+                live,
+                name,
+                key,
+                findings: &mut findings,
+            };
+            unseen.extend(pair.all(service, &live.model.services[*key], images));
+        }
+        let (runs, said) = (containers.len() as u64, service.replicas());
+        if runs == 0 {
+            if said > 0 && !ended.contains(name) && written.is_active(name) {
                 let message = format!("{name} of {} does not run", written.name);
                 findings.push(
                     Rule::NotRunning
@@ -104,50 +102,112 @@ pub fn rules(
                         .at(written.place(&["services", name])),
                 );
             }
+        } else if runs != said {
+            let message = format!(
+                "{name} of {} runs {runs} times, and the files say {said}",
+                written.name
+            );
+            let places = containers.iter().map(|key| live.place(&["services", key]));
+            findings.push(
+                Rule::Drift
+                    .finding(
+                        format!("{} scale", written.model.container_name(name)),
+                        message,
+                    )
+                    .at(written.place(&["services", name]))
+                    .at_all(places),
+            );
         }
     }
-    for name in live.model.services.keys() {
+    for (key, running) in &live.model.services {
+        let name = live.model.service_of(key);
         if !written.model.services.contains_key(name) {
-            let message = format!("{name} of {} runs, and no file names it", written.name);
+            let message = match &running.beside {
+                Some(Beside { number: None, .. }) => {
+                    format!(
+                        "{key} of {} runs, and no file names its service {name}",
+                        written.name
+                    )
+                }
+                _ => format!("{name} of {} runs, and no file names it", written.name),
+            };
             let services = Evidence {
                 line: None,
                 ..written.place(&["services"])
             };
             findings.push(
                 Rule::Drift
-                    .finding(live.model.container_name(name), message)
+                    .finding(live.model.container_name(key), message)
                     .at(services)
-                    .at(live.place(&["services", name])),
+                    .at(live.place(&["services", key])),
             );
         }
     }
     findings
 }
 
+/// The keys of a service's containers, but for those that `docker compose run` made: what these
+/// run is the choice of who typed it.
+fn containers_of<'a>(live: &'a Side<'_>, service: &str) -> Vec<&'a str> {
+    let all = live.model.services.iter();
+    all.filter(|(key, running)| match &running.beside {
+        Some(beside) => beside.service == service && beside.number.is_some(),
+        None => *key == service,
+    })
+    .map(|(key, _)| key.as_str())
+    .collect()
+}
+
+/// Further names on a network, and whether the service's own is missing.
+type Answers = (BTreeSet<String>, bool);
+
 /// A service as it is written, and as it runs.
 struct Compared<'a, 'b> {
     written: &'a Side<'b>,
     live: &'a Side<'b>,
     name: &'a str,
+    /// The container among those that run.
+    key: &'a str,
     findings: &'a mut Vec<Finding>,
 }
 
 impl Compared<'_, '_> {
+    /// Every difference; what can not be told.
+    fn all(
+        &mut self,
+        written: &Service,
+        running: &Service,
+        images: &BTreeMap<String, String>,
+    ) -> Option<String> {
+        let unseen = self.image(written, running, images);
+        self.texts(written, running);
+        self.limits(written, running);
+        self.ports(written, running);
+        self.networks(written, running);
+        self.confinement(written, running);
+        self.mounts(written, running);
+        unseen
+    }
+
     fn differs(&mut self, way: &[&str], what: &str) {
         self.item_differs(way, "", what);
     }
 
     /// Each member, and each item of a list, is a cause of its own.
     fn item_differs(&mut self, way: &[&str], item: &str, what: &str) {
-        let container = self.live.model.container_name(self.name);
+        let container = self.live.model.container_name(self.key);
         let subject = format!("{container} {} {item}", way.join("."));
-        let way = [&["services", self.name], way].concat();
-        let message = format!("{} of {} {what}", self.name, self.written.name);
+        let place = |side: &Side<'_>, name| side.place(&[&["services", name], way].concat());
+        let who = match self.live.model.services[self.key].beside {
+            Some(_) => self.key,
+            None => self.name,
+        };
+        let message = format!("{who} of {} {what}", self.written.name);
         self.findings.push(
             Rule::Drift
                 .finding(subject.trim_end(), message)
-                .at(self.written.place(&way))
-                .at(self.live.place(&way)),
+                .at(place(self.written, self.name))
+                .at(place(self.live, self.key)),
         );
     }
 
@@ -174,7 +234,7 @@ impl Compared<'_, '_> {
             }
             // A digest names one image for good.
             None if !name.contains('@') => {
-                let container = self.live.model.container_name(self.name);
+                let container = self.live.model.container_name(self.key);
                 return Some(format!(
                     "the engine has no image {name} to hold {container} against"
                 ));
@@ -218,7 +278,11 @@ impl Compared<'_, '_> {
                 self.differs(&[member], &what);
             }
         }
-        let expected = self.written.model.container_name(self.name);
+        let number = running.beside.as_ref().and_then(|one| one.number.as_ref());
+        let expected = match (&written.container_name, number) {
+            (None, Some(number)) => format!("{}-{}-{number}", self.written.model.name, self.name),
+            _ => self.written.model.container_name(self.name),
+        };
         if running.container_name.as_ref() != Some(&expected) {
             let what = format!("is not called {expected}, as the files say");
             self.differs(&["container_name"], &what);
@@ -258,12 +322,16 @@ impl Compared<'_, '_> {
         if written.network_mode.is_some() {
             return;
         }
-        let names = |side: &Side<'_>, service: &Service| -> BTreeMap<String, BTreeSet<String>> {
+        let called = self.written.model.container_name(self.name);
+        let names = |side: &Side<'_>, service: &Service| -> BTreeMap<String, Answers> {
             let networks = service.networks.iter();
             networks
                 .map(|(key, attachment)| {
-                    let aliases = attachment.iter().flat_map(|one| one.aliases.clone());
-                    (side.model.network_name(key), aliases.collect())
+                    let attachment = attachment.clone().unwrap_or_default();
+                    let mut aliases = BTreeSet::from_iter(attachment.aliases);
+                    // A container that was renamed answers to its former name too.
+                    aliases.remove(&called);
+                    (side.model.network_name(key), (aliases, attachment.nameless))
                 })
                 .collect()
         };
@@ -272,9 +340,15 @@ impl Compared<'_, '_> {
             let what = format!("is on the network {network}, and the files do not say so");
             self.item_differs(&["networks"], network, &what);
         }
-        for (network, aliases) in &said {
+        for (network, (aliases, _)) in &said {
             let what = match is.get(network) {
-                Some(running) if running == aliases => continue,
+                Some((_, true)) => {
+                    format!(
+                        "does not answer to {} on {network}, as the files say",
+                        self.name
+                    )
+                }
+                Some((running, _)) if running == aliases => continue,
                 Some(_) => format!("has other aliases on {network} than the files say"),
                 None => format!("is not on the network {network}, as the files say"),
             };

@@ -57,7 +57,8 @@ fn published(pair: &Pair<'_>, side: &Side<'_>) -> Vec<Finding> {
                 .is_none_or(|ip| matches!(ip, "" | "0.0.0.0" | "::"));
             let mqtt = side.environment.mqtt.as_ref();
             let players = mqtt.is_some_and(|mqtt| published == mqtt.port.to_string());
-            let edge = *name == pair.site.shared.edge.service && matches!(published, "80" | "443");
+            let edge = side.model.service_of(name) == pair.site.shared.edge.service
+                && matches!(published, "80" | "443");
             if all && !players && !edge {
                 let message = format!("port {published} is published on all addresses");
                 findings.push(

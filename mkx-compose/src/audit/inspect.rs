@@ -7,12 +7,13 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::Side;
-use crate::model::{Attachment, Limits, Model, Mount, Port, Resource, Service};
+use crate::engine::Container;
+use crate::model::{Attachment, Beside, Limits, Model, Mount, Port, Resource, Service};
 
 /// An environment as it runs.
 pub fn running<'a>(
     written: &Side<'a>,
-    containers: &[Value],
+    containers: &[&Container],
     names: &BTreeMap<String, String>,
 ) -> Side<'a> {
     let mut model = model(&written.environment.project, containers);
@@ -29,6 +30,16 @@ pub fn running<'a>(
                 *mode = Some(format!("container:{name}"));
             }
         }
+        for source in &mut service.volumes_from {
+            let id = source.trim_start_matches("container:");
+            let (id, only) = match id.strip_suffix(":ro") {
+                Some(id) => (id, ":ro"),
+                None => (id, ""),
+            };
+            if let Some(name) = names.get(id) {
+                *source = format!("container:{name}{only}");
+            }
+        }
     }
     Side {
         name: written.name,
@@ -42,35 +53,31 @@ pub fn running<'a>(
 
 /// The engine notes joined containers by id.
 pub fn names_by_id<'a>(
-    containers: impl IntoIterator<Item = &'a Value>,
+    containers: impl IntoIterator<Item = &'a Container>,
 ) -> BTreeMap<String, String> {
+    let containers = containers.into_iter();
     containers
-        .into_iter()
-        .filter_map(|container| {
-            let name = container["Name"].as_str()?.trim_start_matches('/');
-            Some((container["Id"].as_str()?.to_owned(), name.to_owned()))
-        })
+        .map(|one| (one.id().to_owned(), one.name().to_owned()))
         .collect()
 }
 
-/// What `docker inspect` says, in the form that Docker Compose resolves files to.
-fn model(project: &str, containers: &[Value]) -> Model {
+/// What `docker inspect` says, in the form that Docker Compose resolves files to. The first
+/// container of a service stands for it, any other for itself, by its own name.
+fn model(project: &str, containers: &[&Container]) -> Model {
     let mut model = Model {
         name: project.to_owned(),
         services: IndexMap::new(),
         networks: IndexMap::new(),
         volumes: IndexMap::new(),
     };
-    for container in containers {
-        let labels = &container["Config"]["Labels"];
-        let one_off = labels["com.docker.compose.oneoff"].as_str() == Some("True");
-        let Some(name) = labels["com.docker.compose.service"].as_str() else {
-            continue;
-        };
-        if one_off || container["State"]["Running"].as_bool() != Some(true) {
-            continue;
-        }
-        let service = service(name, container);
+    let mut running: Vec<(&str, &Container)> = (containers.iter())
+        .filter(|one| one.is_running())
+        .filter_map(|one| Some((one.service()?, *one)))
+        .collect();
+    let number = |one: &Container| one.number().and_then(|text| text.parse::<u64>().ok());
+    running.sort_by_key(|(name, one)| (*name, one.is_one_off(), number(one), one.name()));
+    for (name, container) in running {
+        let mut service = service(name, container);
         for network in service.networks.keys() {
             model.networks.insert(network.clone(), external(network));
         }
@@ -83,7 +90,17 @@ fn model(project: &str, containers: &[Value]) -> Model {
                 model.volumes.insert(volume.clone(), external(volume));
             }
         }
-        model.services.insert(name.to_owned(), service);
+        let key = if container.is_one_off() || model.services.contains_key(name) {
+            let number = container.number().unwrap_or_default().to_owned();
+            service.beside = Some(Beside {
+                service: name.to_owned(),
+                number: (!container.is_one_off()).then_some(number),
+            });
+            container.name()
+        } else {
+            name
+        };
+        model.services.insert(key.to_owned(), service);
     }
     model
 }
@@ -95,12 +112,11 @@ fn external(name: &str) -> Resource {
     }
 }
 
-fn service(name: &str, container: &Value) -> Service {
+fn service(name: &str, inspected: &Container) -> Service {
+    let container = &inspected.0;
     let (config, host) = (&container["Config"], &container["HostConfig"]);
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let container_name =
-        text(&container["Name"]).map(|name| name.trim_start_matches('/').to_owned());
-    let id = text(&container["Id"]).unwrap_or_default();
+    let container_name = Some(inspected.name().to_owned());
     let environment = strings(&config["Env"])
         .filter_map(|line| {
             let (name, value) = line.split_once('=')?;
@@ -112,20 +128,17 @@ fn service(name: &str, container: &Value) -> Service {
         .filter(|(label, _)| !label.starts_with("com.docker."))
         .filter_map(|(label, value)| Some((label.clone(), value.as_str()?.to_owned())))
         .collect();
-    let networks = container["NetworkSettings"]["Networks"].as_object();
+    let networks = inspected.answers().into_iter();
     let networks = networks
-        .into_iter()
-        .flatten()
-        .map(|(network, attachment)| {
-            let aliases = strings(&attachment["Aliases"])
-                .filter(|alias| {
-                    *alias != name
-                        && Some(*alias) != container_name.as_deref()
-                        && !id.starts_with(alias)
-                })
-                .map(str::to_owned)
-                .collect();
-            (network.clone(), Some(Attachment { aliases }))
+        .map(|(network, names)| {
+            let others = names
+                .iter()
+                .filter(|alias| **alias != name && Some(**alias) != container_name.as_deref());
+            let attachment = Attachment {
+                aliases: others.map(|alias| (*alias).to_owned()).collect(),
+                nameless: !names.contains(&name),
+            };
+            (network.to_owned(), Some(attachment))
         })
         .collect();
     let limits = Limits {
@@ -148,6 +161,7 @@ fn service(name: &str, container: &Value) -> Service {
         ipc: text(&host["IpcMode"]),
         privileged: host["Privileged"].as_bool().unwrap_or(false),
         read_only: host["ReadonlyRootfs"].as_bool().unwrap_or(false),
+        volumes_from: strings(&host["VolumesFrom"]).map(volumes_from).collect(),
         cap_add: Some(strings(&host["CapAdd"]).map(str::to_owned).collect()),
         entrypoint: Some(strings(&config["Entrypoint"]).map(str::to_owned).collect()),
         user: text(&config["User"]),
@@ -155,6 +169,11 @@ fn service(name: &str, container: &Value) -> Service {
         image_id: text(&container["Image"]),
         ..Service::default()
     }
+}
+
+/// The engine says `NAME:rw`, and means a container.
+fn volumes_from(source: &str) -> String {
+    format!("container:{}", source.trim_end_matches(":rw"))
 }
 
 /// A restart policy as it is written in a compose file.
@@ -168,22 +187,18 @@ fn restart(policy: &Value) -> String {
 }
 
 /// Services whose container did what it was there for: it ended well, and nothing starts it again.
-pub fn ended(containers: &[Value]) -> BTreeSet<String> {
+pub fn ended(containers: &[&Container]) -> BTreeSet<String> {
     containers
         .iter()
         .filter(|container| {
-            let state = &container["State"];
-            state["Status"].as_str() == Some("exited")
-                && state["ExitCode"].as_u64() == Some(0)
+            container.status() == "exited"
+                && container.0["State"]["ExitCode"].as_u64() == Some(0)
                 && matches!(
-                    container["HostConfig"]["RestartPolicy"]["Name"].as_str(),
+                    container.0["HostConfig"]["RestartPolicy"]["Name"].as_str(),
                     None | Some("" | "no" | "on-failure")
                 )
         })
-        .filter_map(|container| {
-            let service = &container["Config"]["Labels"]["com.docker.compose.service"];
-            service.as_str().map(str::to_owned)
-        })
+        .filter_map(|container| container.service().map(str::to_owned))
         .collect()
 }
 
@@ -195,7 +210,7 @@ fn strings(value: &Value) -> impl Iterator<Item = &str> {
         .filter_map(Value::as_str)
 }
 
-fn ports(bindings: &Value) -> Vec<Port> {
+pub fn ports(bindings: &Value) -> Vec<Port> {
     let mut ports = Vec::new();
     for (target, hosts) in bindings.as_object().into_iter().flatten() {
         let (number, protocol) = target.split_once('/').unwrap_or((target, "tcp"));
@@ -247,19 +262,20 @@ mod tests {
     #[test]
     fn a_job_that_ended_well_has_done_what_it_was_there_for() {
         let container = |service: &str, code: u64, policy: &str, count: u64| {
-            json!({
+            Container(json!({
                 "Config": {"Labels": {"com.docker.compose.service": service}},
                 "State": {"Status": "exited", "ExitCode": code},
                 "HostConfig": {"RestartPolicy": {"Name": policy, "MaximumRetryCount": count}},
-            })
+            }))
         };
-        let ended = ended(&[
+        let containers = [
             container("once", 0, "no", 0),
             container("tried", 0, "on-failure", 0),
             container("tried-thrice", 0, "on-failure", 3),
             container("failed", 1, "on-failure", 3),
             container("stopped", 0, "always", 0),
-        ]);
+        ];
+        let ended = ended(&containers.iter().collect::<Vec<_>>());
         let expected = ["once", "tried", "tried-thrice"];
         assert_eq!(ended, BTreeSet::from(expected.map(str::to_owned)));
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use mkx_contract::Result;
 use mkx_contract::record::finding::{Finding, Rule as _};
 
-use super::{Pair, Side, drift, inspect, on_models};
+use super::{Pair, Side, drift, inspect, on_models, strangers};
 use crate::docker;
 use crate::rules::Rule;
 
@@ -16,9 +16,10 @@ use crate::rules::Rule;
 /// # Errors
 /// Exit 4 where the engine can not be reached.
 pub fn rules(files: &Pair<'_>, unseen: &mut Vec<String>) -> Result<Vec<Finding>> {
-    let ea_containers = docker::containers(&files.ea.environment.project)?;
-    let eb_containers = docker::containers(&files.eb.environment.project)?;
-    let names = inspect::names_by_id(ea_containers.iter().chain(&eb_containers));
+    let engine = docker::engine()?;
+    let ea_containers = engine.of(&files.ea.environment.project);
+    let eb_containers = engine.of(&files.eb.environment.project);
+    let names = inspect::names_by_id(&engine.containers);
     let images = docker::images()?;
     let ea = inspect::running(&files.ea, &ea_containers, &names);
     let eb = inspect::running(&files.eb, &eb_containers, &names);
@@ -46,6 +47,7 @@ pub fn rules(files: &Pair<'_>, unseen: &mut Vec<String>) -> Result<Vec<Finding>>
     };
     findings.extend(same_inodes(&pair, unseen));
     findings.extend(on_models(&pair));
+    findings.extend(strangers::rules(files, &pair, &engine));
     Ok(findings)
 }
 
@@ -70,7 +72,8 @@ fn same_inodes(pair: &Pair<'_>, unseen: &mut Vec<String>) -> Vec<Finding> {
     let (ea, eb) = (identities(&pair.ea), identities(&pair.eb));
     for (identity, service, source, read_only) in &eb {
         for (other, other_service, other_source, other_read_only) in &ea {
-            let edge_reads = *other_service == pair.site.shared.edge.service && *other_read_only;
+            let edge = &pair.site.shared.edge.service;
+            let edge_reads = pair.ea.model.service_of(other_service) == edge && *other_read_only;
             if identity == other
                 && source != other_source
                 && !edge_reads

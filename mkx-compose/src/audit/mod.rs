@@ -18,6 +18,7 @@ mod mounted;
 mod resources;
 mod secrets;
 mod side;
+mod strangers;
 mod text;
 
 use mkx_contract::record::finding::{Finding, Findings, Rule as _};

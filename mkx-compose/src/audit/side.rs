@@ -73,31 +73,10 @@ impl<'a> Side<'a> {
 
     /// Takes services out of the model, and what only they used.
     pub fn leave_out(&mut self, services: &[String]) {
-        if services.is_empty() {
-            return;
+        if !services.is_empty() {
+            let is_kept = |name: &str| !services.iter().any(|one| one == name);
+            self.model.keep(is_kept);
         }
-        self.model
-            .services
-            .retain(|name, _| !services.contains(name));
-        let used = |is_used: &dyn Fn(&crate::model::Service) -> bool| {
-            self.model.services.values().any(is_used)
-        };
-        let networks: Vec<String> = (self.model.networks.keys())
-            .filter(|key| used(&|one| one.networks.contains_key(*key)))
-            .cloned()
-            .collect();
-        let volumes: Vec<String> = (self.model.volumes.keys())
-            .filter(|key| {
-                let mounts = |one: &crate::model::Service| {
-                    let mut sources = one.volumes.iter().map(|mount| mount.source.as_deref());
-                    sources.any(|source| source == Some(key.as_str()))
-                };
-                used(&mounts)
-            })
-            .cloned()
-            .collect();
-        self.model.networks.retain(|key, _| networks.contains(key));
-        self.model.volumes.retain(|key, _| volumes.contains(key));
     }
 
     /// The place of a member in the compose files: the last file that has it, else where it is

@@ -6,14 +6,15 @@ use std::time::Instant;
 
 use clap::Args;
 use mkx_contract::tool::arguments::Common;
-use mkx_contract::tool::compose::Compose;
+use mkx_contract::tool::compose::{Compose, Profiles};
 use mkx_contract::tool::{confirm, output, step};
 use mkx_contract::{Answer, EnvironmentName, Result, Site};
 use serde_json::json;
 
 use crate::audit;
-use crate::change::{self, Change};
+use crate::change::{self, Change, Owners};
 use crate::docker;
+use crate::model::Model;
 
 /// The arguments of a verb that changes an environment.
 #[derive(Debug, Args)]
@@ -85,14 +86,39 @@ impl Target {
         let environment = site.environment(self.environment);
         let doing = format!("{} {}", verb.doing(), environment.project);
         confirm::change(site, self.environment, self.confirm.as_deref(), &doing)?;
-        if self.environment == EnvironmentName::Ea {
+        let is_development = self.environment == EnvironmentName::Eb;
+        if !is_development && verb != Verb::Up {
             return Ok(());
         }
-        change::check_development(site, &docker::model(compose, environment)?)?;
-        match verb {
-            Verb::Up | Verb::Build => audit::check_development_starts_apart(site, compose),
-            Verb::Down | Verb::Restart => Ok(()),
+        let touched = change::touched(compose, environment, &self.words())?;
+        if is_development {
+            change::check_shared(site, &touched.whole)?;
         }
+        if is_development && matches!(verb, Verb::Up | Verb::Build) {
+            audit::check_development_starts_apart(site, compose)?;
+        }
+        let engine = docker::engine()?;
+        if is_development {
+            let ea = &site.environments.ea;
+            let production = compose.config(ea, Profiles::All).and_then(Model::parse);
+            let owners = Owners {
+                site,
+                production: production.as_ref().ok(),
+                engine: &engine,
+            };
+            owners.check(&touched.whole, verb != Verb::Down)?;
+        }
+        match verb {
+            Verb::Up => change::check_nobody_writes(site, environment, &touched.started, &engine),
+            _ => Ok(()),
+        }
+    }
+
+    /// What may name a service: among the flags too.
+    fn words(&self) -> Vec<&str> {
+        let flags = self.flags.iter().filter_map(|flag| flag.to_str());
+        let services = self.services.iter().map(String::as_str);
+        services.chain(flags).collect()
     }
 
     fn change(&self, verb: Verb, site: &Site, compose: &Compose) -> Result<Change> {

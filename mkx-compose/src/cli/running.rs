@@ -22,7 +22,7 @@ impl Ps {
         let project = &site.environment(self.environment).project;
         let mut containers: Vec<Container> = docker::containers(project)?
             .iter()
-            .map(Container::of)
+            .map(|one| Container::of(&one.0))
             .collect();
         containers.sort_by(|a, b| a.name.cmp(&b.name));
         output::stdout().document(&Containers {
