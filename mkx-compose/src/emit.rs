@@ -3,6 +3,24 @@
 use saphyr::{Mapping, Scalar, ScalarStyle, Yaml, YamlEmitter};
 use serde_json::Value;
 
+/// The value as JSON that is YAML too: what YAML does not print is escaped.
+pub fn json(value: &Value) -> String {
+    escaped(&value.to_string())
+}
+
+fn escaped(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' => {
+                result.push_str(&format!("\\u{:04x}", u32::from(character)));
+            }
+            other => result.push(other),
+        }
+    }
+    result
+}
+
 /// The value as a YAML document.
 pub fn yaml(value: &Value) -> String {
     let mut text = String::new();
@@ -34,11 +52,12 @@ fn node(value: &Value) -> Yaml<'static> {
 /// What does not begin like a word is quoted: the emitter knows numbers, but not all that Docker
 /// Compose takes for a number or a date (`1_000`, `2026-01-01`).
 fn scalar(text: &str) -> Yaml<'static> {
-    if text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') {
+    let is_plain = text.chars().all(|c| c.is_ascii() && !c.is_ascii_control());
+    if is_plain && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') {
         return Yaml::Value(Scalar::String(text.to_owned().into()));
     }
     // A JSON text is a double-quoted scalar of YAML.
-    let quoted = Value::from(text).to_string();
+    let quoted = json(&Value::from(text));
     let inside = quoted[1..quoted.len() - 1].to_owned();
     Yaml::Representation(inside.into(), ScalarStyle::DoubleQuoted, None)
 }

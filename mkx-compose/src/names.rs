@@ -93,6 +93,16 @@ pub fn first_name_of(site: &Site, environment: EnvironmentName, text: &str) -> O
     None
 }
 
+/// True where the word stands in the text as a whole.
+pub fn has_word(text: &str, word: &str) -> bool {
+    let is_of_words = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + word.len()..].chars().next();
+        !before.is_some_and(is_of_words) && !after.is_some_and(is_of_words)
+    })
+}
+
 /// True where the name of a container, a volume or a network stands in the text as a whole.
 pub fn has_resource(text: &str, name: &str) -> bool {
     let is_of_names = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use mkx_contract::record::secret::is_secret_name;
 use mkx_contract::record::site::{Host, env_file};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::model::{Model, Service};
@@ -169,22 +171,21 @@ impl Draft<'_> {
                 let is_site = label == "caddy" || label.ends_with(".rule");
                 is_site.then(|| host_in(value)).flatten()
             });
-        let named = services()
-            .flat_map(|one| one.environment.iter())
-            .filter(|(name, _)| {
-                let name = name.to_ascii_uppercase();
-                [
-                    "DOMAIN",
-                    "VIRTUAL_HOST",
-                    "BASE_URL",
-                    "SITE_URL",
-                    "APP_URL",
-                    "PUBLIC_URL",
-                ]
-                .iter()
-                .any(|word| name.ends_with(word))
-            })
-            .filter_map(|(_, value)| host_in(value.as_deref()?));
+        // The plainest name first: a URL may be another service's.
+        let words = [
+            "DOMAIN",
+            "VIRTUAL_HOST",
+            "SITE_URL",
+            "APP_URL",
+            "PUBLIC_URL",
+            "BASE_URL",
+        ];
+        let named = words.iter().flat_map(|word| {
+            services()
+                .flat_map(|one| one.environment.iter())
+                .filter(move |(name, _)| name.to_ascii_uppercase().ends_with(word))
+                .filter_map(|(_, value)| host_in(value.as_deref()?))
+        });
         let found = labels.chain(named).next()?;
         self.guess("environments.ea.domain");
         Some(found)
@@ -259,6 +260,8 @@ impl Draft<'_> {
             self.guess("environments.ea.database.url");
         }
         let port = published.unwrap_or(5432);
+        let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let (user, database) = (escaped(&user), escaped(&database));
         let url = |port: u16| format!("postgresql://{user}@127.0.0.1:{port}/{database}");
         let command = |container: &str| json!(["docker", "exec", "--interactive", container]);
         ea["database"] = json!({
@@ -271,7 +274,7 @@ impl Draft<'_> {
             None => format!("{project}-{name}-1"),
         };
         eb["database"] = json!({
-            "url": url(port + 1),
+            "url": url(port.checked_add(1).unwrap_or(5432)),
             "client_command": command(&own),
             "client_url": format!("postgresql://{user}@127.0.0.1:5432/{database}"),
         });
@@ -280,7 +283,8 @@ impl Draft<'_> {
         let password = given("POSTGRES_PASSWORD");
         let variables = self.found.variables.iter();
         let holder = password.and_then(|password| {
-            let mut same = variables.filter(|(_, value)| **value == password);
+            let mut same =
+                variables.filter(|(name, value)| **value == password && is_secret_name(name));
             same.next().map(|(name, _)| name.clone())
         });
         match holder {
@@ -377,10 +381,14 @@ impl Draft<'_> {
 
 /// The first host name in a label's or a variable's value.
 fn host_in(value: &str) -> Option<String> {
-    let words = value.split(|c: char| !(c.is_ascii_alphanumeric() || ".-".contains(c)));
+    // What stands behind the first slash of a URL is a path.
+    let authority = value.split_once("://").map_or(value, |(_, rest)| rest);
+    let authority = authority.split('/').next().unwrap_or_default();
+    let words = authority.split(|c: char| !(c.is_alphanumeric() || ".-".contains(c)));
     let is_host = |word: &&str| {
         let last = word.rsplit('.').next().unwrap_or_default();
         word.contains('.')
+            && word.is_ascii()
             && !word.starts_with('.')
             && last.len() >= 2
             && last.chars().all(|c| c.is_ascii_alphabetic())
@@ -390,6 +398,7 @@ fn host_in(value: &str) -> Option<String> {
 
 /// What env files set, the last one winning.
 pub fn variables(texts: &[String]) -> BTreeMap<String, String> {
-    let all = texts.iter().flat_map(|text| env_file::assignments(text));
-    all.map(|(name, value)| (name.to_owned(), value)).collect()
+    let all = texts.iter().flat_map(|text| env_file::entries(text));
+    all.map(|entry| (entry.name.to_owned(), entry.value))
+        .collect()
 }

@@ -11,10 +11,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use mkx_contract::record::secret;
+use mkx_contract::record::site::env_file;
 use mkx_contract::{Failure, Result, Site};
 use serde_json::{Map, Value, json};
 
-use crate::secrecy;
+use crate::{names, secrecy};
 
 /// The model, and what its services read from files.
 pub struct Rendered {
@@ -30,7 +32,7 @@ pub struct Rendered {
 pub type Marks = BTreeMap<String, String>;
 
 /// Builds the rendered model from the resolved one; `marked` is the same with a mark in the place
-/// of each value that may not be shown, `folder` is where secrets go.
+/// of each secret, `variables` are what fills the files, `folder` is where secrets go.
 ///
 /// # Errors
 /// Exit 3 where a secret is a key.
@@ -39,6 +41,7 @@ pub fn render(
     resolved: Value,
     marked: &Value,
     marks: &Marks,
+    variables: &BTreeMap<String, String>,
     folder: &Path,
 ) -> Result<Rendered> {
     let mut model = resolved;
@@ -50,18 +53,20 @@ pub fn render(
         let secrets = take_secrets(site, service, marked);
         if !secrets.is_empty() {
             let path = folder.join(format!("{name}.env"));
-            service["env_file"] = json!([{ "path": path, "required": true }]);
+            let written = path.to_string_lossy().replace('$', "$$");
+            service["env_file"] = json!([{ "path": written, "required": true }]);
             secret_files.push((path, env_text(&secrets)));
         }
     }
     let mut elsewhere = Elsewhere {
         marks,
-        file: folder.join(".env"),
-        taken: BTreeMap::new(),
+        values: known_secrets(site, &model, &secret_files, variables),
+        taken: needed(&model, variables),
     };
     elsewhere.walk(&mut model, marked, &mut Vec::new())?;
+    let file = folder.join(".env");
     let mut about = json!({ "record": "mkx.compose.model/1" });
-    let Elsewhere { file, taken, .. } = elsewhere;
+    let taken = elsewhere.taken;
     let fills = (!taken.is_empty()).then(|| file.clone());
     if !taken.is_empty() {
         about["env_file"] = json!(file);
@@ -75,9 +80,12 @@ pub fn render(
     })
 }
 
-/// `x-…` means nothing to Docker Compose, and often holds what anchors brought to the services.
+/// `x-…` means nothing to Docker Compose, and often holds what anchors brought to the services;
+/// the profiles are chosen already.
 pub fn drop_extensions(model: &mut Value) {
-    let keep = |fields: &mut Map<String, Value>| fields.retain(|name, _| !name.starts_with("x-"));
+    let keep = |fields: &mut Map<String, Value>| {
+        fields.retain(|name, _| !name.starts_with("x-") && name != "profiles");
+    };
     if let Some(fields) = model.as_object_mut() {
         keep(fields);
     }
@@ -102,7 +110,7 @@ fn take_secrets(site: &Site, service: &mut Value, marked: &Value) -> BTreeMap<St
         };
         let plain = undoubled(text);
         let is_whole = marked.get(name).is_none_or(|marked| marked == value);
-        if is_whole && secrecy::is_public(site, name, &plain) {
+        if !is_name(name) || (is_whole && secrecy::is_public(site, name, &plain)) {
             return true;
         }
         secrets.insert(name.clone(), plain);
@@ -116,15 +124,60 @@ fn take_secrets(site: &Site, service: &mut Value, marked: &Value) -> BTreeMap<St
     secrets
 }
 
+/// True for what Docker Compose reads as a name from an env file.
+fn is_name(name: &str) -> bool {
+    let is_of_names = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    !name.is_empty() && name.chars().all(is_of_names)
+}
+
 /// `config` doubles every dollar sign, for a reader that fills variables in.
 fn undoubled(text: &str) -> String {
     text.replace("$$", "$")
 }
 
+/// The values that are known to be secrets: what the env files set, and what services were given.
+fn known_secrets(
+    site: &Site,
+    model: &Value,
+    secret_files: &[(PathBuf, String)],
+    variables: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let texts = secret_files.iter();
+    let given = texts.flat_map(|(_, text)| env_file::entries(text));
+    let given = given.map(|entry| (entry.name.to_owned(), entry.value));
+    let set = variables
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()));
+    let shown = model["services"].as_object().into_iter().flatten();
+    let shown =
+        shown.flat_map(|(_, service)| service["environment"].as_object().into_iter().flatten());
+    let shown = shown.filter_map(|(name, value)| Some((name.clone(), undoubled(value.as_str()?))));
+    given
+        .chain(set)
+        .chain(shown)
+        .filter(|(name, value)| value.len() >= SHORTEST && secrecy::is_secret(site, name, value))
+        .filter(|(_, value)| !value.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+        .map(|(_, value)| value)
+        .collect()
+}
+
+/// A shorter secret would be found by chance.
+const SHORTEST: usize = 6;
+
+/// What `secrets:` and `configs:` take from variables by their names.
+fn needed(model: &Value, variables: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let files = ["secrets", "configs"].into_iter();
+    let files = files.flat_map(|kind| model[kind].as_object().into_iter().flatten());
+    let names = files.filter_map(|(_, file)| file["environment"].as_str());
+    names
+        .filter_map(|name| Some((name.to_owned(), variables.get(name)?.clone())))
+        .collect()
+}
+
 /// Secrets that stand where only the text itself can hold them.
 struct Elsewhere<'a> {
     marks: &'a Marks,
-    file: PathBuf,
+    values: Vec<String>,
     taken: BTreeMap<String, String>,
 }
 
@@ -133,11 +186,19 @@ impl Elsewhere<'_> {
         match value {
             Value::Object(fields) => {
                 for (name, field) in fields {
-                    let is_environment =
-                        way.len() == 2 && way[0] == "services" && name == "environment";
-                    if is_environment || (way.len() == 2 && name == "env_file") {
+                    if way.len() == 2 && way[0] == "services" && name == "env_file" {
                         continue;
                     }
+                    // What a service is given under its own name was judged there.
+                    let is_variable = way.len() == 3 && way[2] == "environment";
+                    if is_variable && is_name(name) {
+                        continue;
+                    }
+                    let named = match way.last().map(String::as_str) {
+                        Some("args" | "labels") => name.rsplit('.').next(),
+                        Some("environment") => Some(name.as_str()),
+                        _ => None,
+                    };
                     let Some(marked) = marked.get(name) else {
                         return Err(Failure::input(format!(
                             "cannot render {}: a key in it depends on a secret",
@@ -145,6 +206,14 @@ impl Elsewhere<'_> {
                         ))
                         .hint("write the key as it is, or say in the site document that the variable is none: \"secret\": false"));
                     };
+                    if let (Some(named), Value::String(text)) = (named, &mut *field)
+                        && secret::is_secret_name(&named.to_uppercase())
+                        && !text.is_empty()
+                        && !secrecy::is_password_hash(text)
+                    {
+                        *text = self.kept(&undoubled(text));
+                        continue;
+                    }
                     way.push(name.clone());
                     self.walk(field, marked, way)?;
                     way.pop();
@@ -177,17 +246,19 @@ impl Elsewhere<'_> {
                     .any(|mark| marked.contains(mark.as_str()))
         });
         let plain = undoubled(text);
-        if !is_marked && !secrecy::opens(&plain) {
-            return None;
-        }
-        let known = self.taken.iter().find(|(_, value)| **value == plain);
+        let holds = |secret: &String| names::has_word(&plain, secret);
+        let is_known = !secrecy::is_password_hash(&plain) && self.values.iter().any(holds);
+        (is_marked || is_known || secrecy::opens(&plain)).then(|| self.kept(&plain))
+    }
+
+    fn kept(&mut self, plain: &str) -> String {
+        let known = self.taken.iter().find(|(_, value)| *value == plain);
         let name = match known {
             Some((name, _)) => name.clone(),
             None => format!("MKX_SECRET_{}", self.taken.len() + 1),
         };
-        self.taken.insert(name.clone(), plain);
-        let file = self.file.display();
-        Some(format!("${{{name}:?give --env-file {file}}}"))
+        self.taken.insert(name.clone(), plain.to_owned());
+        format!("${{{name}:?it is in the env_file that x-mkx names, give it as --env-file}}")
     }
 }
 
@@ -270,7 +341,15 @@ mod tests {
         let mut marked = resolved.clone();
         marked["services"]["api"]["environment"]["GREETING"] = "hi-mark1".into();
         let marks = Marks::from([("WORD".to_owned(), "mark1".to_owned())]);
-        let rendered = render(&site(), resolved, &marked, &marks, Path::new("/state")).unwrap();
+        let rendered = render(
+            &site(),
+            resolved,
+            &marked,
+            &marks,
+            &Marks::new(),
+            Path::new("/state"),
+        )
+        .unwrap();
         let api = &rendered.model["services"]["api"];
         assert_eq!(
             api["environment"],
@@ -290,11 +369,23 @@ mod tests {
         let mut marked = resolved.clone();
         marked["services"]["cache"]["command"][1] = "mark1".into();
         let marks = Marks::from([("WORD".to_owned(), "mark1".to_owned())]);
-        let rendered = render(&site(), resolved, &marked, &marks, Path::new("/s")).unwrap();
+        let rendered = render(
+            &site(),
+            resolved,
+            &marked,
+            &marks,
+            &Marks::new(),
+            Path::new("/s"),
+        )
+        .unwrap();
         let cache = &rendered.model["services"]["cache"];
         assert_eq!(
             cache["command"],
-            json!(["redis", "${MKX_SECRET_1:?give --env-file /s/.env}", "6379"])
+            json!([
+                "redis",
+                "${MKX_SECRET_1:?it is in the env_file that x-mkx names, give it as --env-file}",
+                "6379"
+            ])
         );
         assert_eq!(
             rendered.secret_files[0].1,

@@ -56,12 +56,14 @@ pub fn is_public(site: &Site, name: &str, value: &str) -> bool {
 }
 
 fn judge(name: &str, value: &str) -> Secrecy {
-    // A database's address is a secret by the password in it alone.
-    let is_address = name.to_ascii_uppercase().ends_with("DATABASE_URL") && is_place(value);
+    // An address is a secret by the password in it alone, unless it is what opens (a webhook).
+    let upper = name.to_ascii_uppercase();
+    let is_address = upper.ends_with("URL") && !upper.contains("WEBHOOK") && is_place(value);
     let is_named = secret::is_secret_name(name) && !is_switch(value) && !is_address;
+    let is_host = is_domain(value) && has_public_name(name);
     if is_secret_value(value) || is_named {
         Secrecy::Secret
-    } else if is_amount(value) || is_place(value) || (has_public_name(name) && is_words(value)) {
+    } else if is_amount(value) || is_place(value) || is_host || is_said(name, value) {
         Secrecy::Public
     } else {
         Secrecy::Unknown
@@ -78,11 +80,21 @@ pub fn is_secret_value(value: &str) -> bool {
 /// seen, and what looks random may be a name.
 pub fn opens(value: &str) -> bool {
     let url = Url::parse(value.trim()).ok().filter(Url::has_host);
+    // `…?user=a&password=b`, `--password=b`
+    let is_given = |part: &str| {
+        part.split_once('=').is_some_and(|(name, value)| {
+            let name = name.trim_start_matches('-').to_ascii_uppercase();
+            let is_text = value.len() > 3 && !value.contains('$') && !is_place(value);
+            secret::is_secret_name(&name) && is_text && !is_amount(value)
+        })
+    };
     value.contains("PRIVATE KEY-----")
+        || value.split(['?', '&', ';', ' ']).any(is_given)
         || url.is_some_and(|url| url.password().is_some() || is_random(url.username()))
 }
 
-fn is_password_hash(value: &str) -> bool {
+/// True for what is made of a password, and made to be kept where it is seen.
+pub fn is_password_hash(value: &str) -> bool {
     [
         "$2a$", "$2b$", "$2y$", "$apr1$", "$argon2", "$6$", "$pbkdf2",
     ]
@@ -145,7 +157,7 @@ fn is_amount(value: &str) -> bool {
     number.len() <= 10 && unit.len() <= 3 && number.parse::<f64>().is_ok()
 }
 
-/// A host, an address, a path, a URL without a user, parameters, or a part that looks made up.
+/// An address, a path, a URL without a user, parameters, or a part that looks made up.
 fn is_place(value: &str) -> bool {
     let is_plain = |text: &str| {
         let is_of_names = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
@@ -158,8 +170,8 @@ fn is_place(value: &str) -> bool {
         return is_bare && url.query().is_none() && url.fragment().is_none() && is_plain(value);
     }
     let is_path = value.starts_with('/') || value.starts_with("./") || value.starts_with("../");
-    let is_host = value.contains('.') && !value.contains('/') && is_domain(value);
-    (is_path || is_host) && is_plain(value)
+    let is_address = value.parse::<std::net::IpAddr>().is_ok();
+    is_address || (is_path && is_plain(value))
 }
 
 /// `db.example.org`, `10.0.0.1`, `db.example.org:5432`.
@@ -187,12 +199,31 @@ fn is_made_up(part: &str) -> bool {
         && part.contains(|c: char| c.is_ascii_alphabetic())
 }
 
-/// One or several words as people write them.
-fn is_words(value: &str) -> bool {
-    let is_of_words = |c: char| c.is_ascii_alphanumeric() || " ._-/,:+@".contains(c);
-    value.len() <= 64
-        && value.chars().all(is_of_words)
-        && !value.split([' ', ',', '/']).any(is_made_up)
+/// Words as people write them, in a variable that says what runs, where, and how. A colon stands in
+/// front of a port and an image's tag only, an `@` in an e-mail address.
+fn is_said(name: &str, value: &str) -> bool {
+    let is_of_words = |c: char| c.is_ascii_alphanumeric() || " ._-/,+".contains(c);
+    let is_plain = |text: &str| {
+        text.len() <= 64
+            && text.chars().all(is_of_words)
+            && !text.split([' ', ',', '/']).any(is_made_up)
+    };
+    let last = last_word(name);
+    let (text, rest) = match last.as_str() {
+        "EMAIL" | "FROM" | "SENDER" => value.split_once('@').unwrap_or((value, "")),
+        "IMAGE" => value.split_once(':').unwrap_or((value, "")),
+        "HOST" | "SERVER" | "HOSTS" | "SERVERS" => match value.rsplit_once(':') {
+            Some((host, port)) if port.parse::<u16>().is_ok() => (host, port),
+            _ => (value, ""),
+        },
+        _ => (value, ""),
+    };
+    has_public_name(name) && is_plain(text) && is_plain(rest)
+}
+
+fn last_word(name: &str) -> String {
+    let name = name.to_ascii_uppercase();
+    name.rsplit('_').next().unwrap_or_default().to_owned()
 }
 
 /// The last words of names that say what is running, where, and how; never what opens it.
@@ -263,9 +294,7 @@ fn has_public_name(name: &str) -> bool {
         "COUNT",
         "SIZE",
     ];
-    let name = name.to_ascii_uppercase();
-    let last = name.rsplit('_').next().unwrap_or_default();
-    WORDS.contains(&last)
+    WORDS.contains(&last_word(name).as_str())
 }
 
 #[cfg(test)]
@@ -287,12 +316,24 @@ mod tests {
         check("ADMIN", "developer:$2b$12$abcdefghijklmnopqrstuv", Secret);
         check("GLUE", "tok_9f8Ab7Qz61LmPq40XyZw83Kd", Secret);
         check("SMTP_PASS", "x", Secret);
+        check(
+            "JDBC",
+            "jdbc:postgresql://db/x?user=a&password=letmein",
+            Secret,
+        );
     }
 
     #[test]
     fn what_is_not_known_to_be_public_is_kept_back() {
         check("AUTH_USERS", "admin:leak-users-0123456789", Unknown);
         check("PIN", "hunter", Unknown);
+        check(
+            "GIT_URL",
+            "https://letmeinnow@github.example/x/y.git",
+            Unknown,
+        );
+        check("AUTH_USER", "admin:letmeinnow", Unknown);
+        check("ADMIN_LOGIN", "letmein.now", Unknown);
         check(
             "HOOK",
             "https://hooks.example/services/T0/B0/abcdef0123456789x",
@@ -315,7 +356,10 @@ mod tests {
         check("DEBUG", "False", Public);
         check("BASE", "https://example.org/api", Public);
         check("CACHE", "redis://cache:6379/1", Public);
-        check("SITE", "example.org", Public);
+        check("SITE_DOMAIN", "example.org", Public);
+        check("MAIL_FROM", "hello@example.org", Public);
+        check("DB_HOST", "db:5432", Public);
+        check("TOKEN_URL", "https://login.example/token", Public);
         check("DATA", "/srv/data", Public);
         check("TZ", "Europe/Berlin", Public);
         check("POSTGRES_USER", "paperless", Public);

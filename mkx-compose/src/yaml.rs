@@ -249,7 +249,8 @@ fn tolerantly(text: &str) -> std::result::Result<Vec<Node>, ScanError> {
         };
         let line = tried[..newline].rfind('\n').map_or(0, |before| before + 1);
         let comment = tried[line..newline].find(" #").map(|at| line + at);
-        let blank = comment.unwrap_or(newline)..newline + 1;
+        let end = tried[..newline].trim_end_matches('\r').len();
+        let blank = comment.unwrap_or(end)..newline + 1;
         let spaces = " ".repeat(blank.len());
         tried.replace_range(blank, &spaces);
         match roots(text, &tried) {

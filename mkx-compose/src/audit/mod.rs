@@ -31,6 +31,8 @@ use crate::env::check as env_check;
 use crate::rules::{LIVE, REACHING_IN, Rule};
 use side::Side;
 
+pub use side::documents;
+
 /// The answer of `audit`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Audit {

@@ -1,5 +1,6 @@
 //! `mkx-compose render`: one compose file for an environment, without a secret in it.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,9 @@ use mkx_contract::{Answer, Environment, EnvironmentName, Failure, Result, Site};
 use serde_json::Value;
 
 use crate::env::Values;
+use crate::interpolation::references;
 use crate::render::{Marks, Rendered};
-use crate::{emit, render, secrecy};
+use crate::{audit, emit, render, secrecy};
 
 /// `render`.
 #[derive(Debug, Args)]
@@ -52,10 +54,21 @@ impl Render {
             .join("render")
             .join(self.environment.to_string());
         let resolved = compose.config(environment, Profiles::Chosen)?;
-        let (marked, marks) = marked(&site, environment, &compose, &resolved)?;
-        let rendered = render::render(&site, resolved.clone(), &marked, &marks, &folder)?;
+        let values = Values::read(environment)?;
+        let variables: Marks = (values.variables.iter())
+            .map(|(name, one)| (name.clone(), one.value.expose().to_owned()))
+            .collect();
+        let (marked, marks) = marked(&site, environment, &values, &compose, &resolved)?;
+        let rendered = render::render(
+            &site,
+            resolved.clone(),
+            &marked,
+            &marks,
+            &variables,
+            &folder,
+        )?;
         write_secrets(&rendered, &folder)?;
-        prove(&rendered, &resolved, environment, &compose)?;
+        prove(&rendered, self.format, &resolved, environment, &compose)?;
         if let Some(file) = &rendered.fills {
             voice::say(format!(
                 "secrets stand outside the services' variables: docker compose needs --env-file {}",
@@ -64,7 +77,7 @@ impl Render {
         }
         let mut stdout = output::stdout();
         match self.format {
-            Format::Json => stdout.json(&rendered.model)?,
+            Format::Json => stdout.text(&format!("{}\n", emit::json(&rendered.model)))?,
             Format::Yaml => stdout.text(&emit::yaml(&rendered.model))?,
         }
         stdout.flush()?;
@@ -76,17 +89,25 @@ impl Render {
 fn marked(
     site: &Site,
     environment: &Environment,
+    values: &Values,
     compose: &Compose,
     resolved: &Value,
 ) -> Result<(Value, Marks)> {
-    let values = Values::read(environment)?;
-    let secrets = values.variables.iter().filter(|(name, variable)| {
-        let value = variable.value.expose();
-        !value.is_empty() && secrecy::is_secret(site, name, value)
-    });
+    let is_secret = |name: &str| match values.get(name) {
+        Some(value) => secrecy::is_secret(site, name, value),
+        // A default, or an included file's own env file, stands in its place.
+        None => secrecy::is_secret_name(site, name),
+    };
+    let documents = audit::documents(environment, values)?;
+    let named = documents
+        .iter()
+        .flat_map(|(_, document)| references(&document.text));
+    let set = values.variables.keys().map(String::as_str);
+    let secrets: BTreeSet<&str> = named.chain(set).filter(|name| is_secret(name)).collect();
     let marks: Marks = secrets
+        .into_iter()
         .enumerate()
-        .map(|(index, (name, _))| (name.clone(), format!("mkxmark{index}x")))
+        .map(|(index, name)| (name.to_owned(), format!("mkxmark{index}x")))
         .collect();
     if marks.is_empty() {
         return Ok((resolved.clone(), marks));
@@ -106,6 +127,16 @@ fn temporary(kind: &str, text: &str) -> Result<tempfile::NamedTempFile> {
 }
 
 fn write_secrets(rendered: &Rendered, folder: &Path) -> Result<()> {
+    // What a former rendering kept is nobody's any more.
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_former = !rendered.secret_files.iter().any(|(own, _)| *own == path);
+        if is_former && path.extension().is_none_or(|kind| kind == "env") {
+            std::fs::remove_file(&path).map_err(|error| {
+                Failure::peer(format!("cannot remove {}: {error}", path.display()))
+            })?;
+        }
+    }
     if rendered.secret_files.is_empty() {
         return Ok(());
     }
@@ -124,11 +155,16 @@ fn write_secrets(rendered: &Rendered, folder: &Path) -> Result<()> {
 /// What is printed must resolve to what the files resolve to.
 fn prove(
     rendered: &Rendered,
+    format: Format,
     resolved: &Value,
     environment: &Environment,
     compose: &Compose,
 ) -> Result<()> {
-    let file = temporary("json", &rendered.model.to_string())?;
+    let text = match format {
+        Format::Json => emit::json(&rendered.model),
+        Format::Yaml => emit::yaml(&rendered.model),
+    };
+    let file = temporary("yml", &text)?;
     let env_files: Vec<PathBuf> = rendered.fills.iter().cloned().collect();
     let project = environment.project.as_str();
     let again = compose.config_of_files(Some(project), &[file.path().to_owned()], &env_files)?;

@@ -1,5 +1,6 @@
 //! `mkx-compose split`: from a compose file for one environment to a base and two overrides.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -144,11 +145,12 @@ fn shown(site: &Site, path: &Path, text: String) -> String {
     if !name.starts_with(".env") {
         return text;
     }
-    let line = |line: &str| match env_file::assignments(line).next() {
-        Some((name, value)) if value != PLACEHOLDER && !secrecy::is_public(site, name, &value) => {
-            format!("{name}={HIDDEN}\n")
-        }
-        _ => format!("{line}\n"),
-    };
-    text.lines().map(line).collect()
+    let mut result = String::new();
+    for entry in env_file::entries(&text) {
+        let (name, value) = (entry.name, entry.value.as_str());
+        let is_shown = value == PLACEHOLDER || secrecy::is_public(site, name, value);
+        let value = if is_shown { value } else { HIDDEN };
+        let _ = writeln!(result, "{name}={value}");
+    }
+    result
 }

@@ -8,6 +8,7 @@ use mkx_contract::{Failure, Result, Site};
 use url::Url;
 
 use super::check::PLACEHOLDER;
+use crate::interpolation::references;
 use crate::secrecy::{self, Secrecy};
 use crate::{names, render};
 
@@ -30,37 +31,35 @@ pub fn env_file(site: &Site, texts: &[String]) -> Result<(String, Outcome)> {
     let mut text = String::from(
         "# Development's variables, made from production's by `mkx-compose env new eb`.\n",
     );
-    let assigned: Vec<(usize, usize, &str)> = texts
-        .iter()
-        .enumerate()
-        .flat_map(|(file, text)| {
-            text.lines().enumerate().filter_map(move |(line, content)| {
-                let name = env_file::assignments(content).next()?.0;
-                Some((file, line, name))
-            })
-        })
-        .collect();
     let mut done = BTreeSet::new();
-    for (file, content) in texts.iter().enumerate() {
-        for (line, content) in content.lines().enumerate() {
-            let Some((name, value)) = env_file::assignments(content).next() else {
-                writeln!(text, "{content}").expect("a string takes all text");
-                continue;
-            };
-            let last = assigned.iter().rfind(|(_, _, other)| *other == name);
-            if last.is_some_and(|(f, l, _)| (*f, *l) != (file, line)) {
+    for (index, content) in texts.iter().enumerate() {
+        let entries = env_file::entries(content);
+        let later = |name: &str, from: usize| {
+            let others = texts[index + 1..]
+                .iter()
+                .flat_map(|text| env_file::entries(text));
+            entries[from..].iter().any(|entry| entry.name == name)
+                || others.into_iter().any(|entry| entry.name == name)
+        };
+        let mut at = 0;
+        for (number, entry) in entries.iter().enumerate() {
+            text.push_str(&between(site, &content[at..entry.place.start]));
+            at = (entry.place.end + 1).min(content.len());
+            if later(entry.name, number + 1) {
                 continue;
             }
-            done.insert(name.to_owned());
+            done.insert(entry.name.to_owned());
+            let present = Some((&content[entry.place.clone()], entry.value.as_str()));
             assign(
                 site,
                 &mut text,
                 &mut outcome,
                 &mut renewed,
-                name,
-                Some((content, &value)),
+                entry.name,
+                present,
             )?;
         }
+        text.push_str(&between(site, &content[at..]));
     }
     for (name, variable) in &site.variables {
         let wanted = variable.required || variable.eb.as_deref().is_some_and(|eb| !eb.is_empty());
@@ -69,6 +68,23 @@ pub fn env_file(site: &Site, texts: &[String]) -> Result<(String, Outcome)> {
         }
     }
     Ok((text, outcome))
+}
+
+/// Comments and blank lines; a comment that gives a value which is not known to be public may hold a
+/// secret still, and what is no line of an env file is nothing that anybody reads.
+fn between(site: &Site, text: &str) -> String {
+    let is_public = |word: &str| match word.split_once('=') {
+        Some((name, value)) => secrecy::is_public(site, name, value),
+        None => true,
+    };
+    let lines = text.lines().map(|line| line.trim_start_matches('\u{feff}'));
+    lines
+        .filter(|line| {
+            let line = line.trim_start();
+            line.is_empty() || (line.starts_with('#') && line.split([' ', '#']).all(is_public))
+        })
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 /// Writes EB's line for a variable; `present` is EA's line and value.
@@ -100,6 +116,8 @@ fn assign(
         }
         Some((_, "")) | None if !rule.required => format!("{name}="),
         Some((line, _)) if rule.rule == Rule::Equal => line.to_owned(),
+        // Another variable's value, which is development's own then.
+        Some((line, value)) if is_reference(value) => line.to_owned(),
         _ if must_be_own && secrecy == Secrecy::Secret => match renewed.secret(value)? {
             Some(own) => {
                 outcome.fresh.push(name.to_owned());
@@ -146,6 +164,11 @@ struct Renewed(BTreeMap<String, String>);
 impl Renewed {
     /// A value of the same form with secrets of its own; none where only a person can make it.
     fn secret(&mut self, value: &str) -> Result<Option<String>> {
+        if value.matches("://").count() > 1 {
+            let parts = value.split(',').map(|part| self.secret(part));
+            let parts: Option<Vec<String>> = parts.collect::<Result<_>>()?;
+            return Ok(parts.map(|parts| parts.join(",")));
+        }
         if value.contains("-----BEGIN") || value.contains("$2") || value.contains("$argon2") {
             return Ok(None);
         }
@@ -176,7 +199,14 @@ impl Renewed {
     }
 }
 
-fn spelled(name: &str, value: &str) -> String {
+/// True for `${NAME}` and `$NAME` as a whole.
+fn is_reference(value: &str) -> bool {
+    let names: Vec<&str> = references(value).collect();
+    matches!(names[..], [name] if value == format!("${{{name}}}") || value == format!("${name}"))
+}
+
+/// An assignment that Docker Compose takes literally.
+pub fn spelled(name: &str, value: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@+%=".contains(c);
     if value.chars().all(is_plain) {
         format!("{name}={value}")

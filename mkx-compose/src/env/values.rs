@@ -45,15 +45,13 @@ impl Values {
 
     /// Adds a file's variables, which win over those that are there.
     pub fn add(&mut self, file: &Path, text: &str) {
-        for (index, line) in text.lines().enumerate() {
-            for (name, value) in env_file::assignments(line) {
-                let variable = Variable {
-                    value: Secret::new(value),
-                    file: file.to_owned(),
-                    line: index as u64 + 1,
-                };
-                self.variables.insert(name.to_owned(), variable);
-            }
+        for entry in env_file::entries(text) {
+            let variable = Variable {
+                value: Secret::new(entry.value),
+                file: file.to_owned(),
+                line: entry.line,
+            };
+            self.variables.insert(entry.name.to_owned(), variable);
         }
         self.files.push(file.to_owned());
     }

@@ -66,13 +66,11 @@ fn in_env_files(work: &Work<'_>, files: &[PathBuf], told: &mut Vec<String>) -> B
     let mut variables = BTreeSet::new();
     for file in files {
         let text = std::fs::read_to_string(file).unwrap_or_default();
-        for (index, line) in text.lines().enumerate() {
-            for (name, value) in env_file::assignments(line) {
-                if let Some(rename) = named_in(work, true, name, &value) {
-                    variables.insert(name.to_owned());
-                    let place = format!("{}:{} ({name})", file.display(), index + 1);
-                    told.push(words(&place, rename));
-                }
+        for entry in env_file::entries(&text) {
+            if let Some(rename) = named_in(work, true, entry.name, &entry.value) {
+                variables.insert(entry.name.to_owned());
+                let place = format!("{}:{} ({})", file.display(), entry.line, entry.name);
+                told.push(words(&place, rename));
             }
         }
     }

@@ -365,8 +365,8 @@ fn read_variables(files: &[PathBuf]) -> Result<IndexMap<String, String>> {
     for file in files {
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::input(format!("cannot read {}: {error}", file.display())))?;
-        for (name, value) in env_file::assignments(&text) {
-            variables.insert(name.to_owned(), value);
+        for entry in env_file::entries(&text) {
+            variables.insert(entry.name.to_owned(), entry.value);
         }
     }
     Ok(variables)

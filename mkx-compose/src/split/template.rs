@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::{Present, Work, renamed};
 use crate::env::check::PLACEHOLDER;
+use crate::env::fresh::spelled;
 use crate::interpolation::references;
 use crate::names;
 use crate::secrecy;
@@ -94,8 +95,8 @@ pub fn both(work: &Work<'_>, present: &Present, texts: &[&str]) -> (String, Stri
             own.and_then(|own| own.eb.as_ref()),
             names::translated(work.site, &renamed::followed(work, name, value, ebs)),
         );
-        let _ = writeln!(ea, "{name}={ea_value}");
-        let _ = writeln!(eb, "{name}={eb_value}");
+        let _ = writeln!(ea, "{}", spelled(name, &ea_value));
+        let _ = writeln!(eb, "{}", spelled(name, &eb_value));
     }
     (ea, eb)
 }

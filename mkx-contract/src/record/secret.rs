@@ -12,7 +12,7 @@ use crate::{Failure, Result};
 pub const HIDDEN: &str = "***";
 
 /// Words that make a name a secret's wherever they stand in it: `SECRET_KEY_BASE`.
-const SECRET_WORDS: [&str; 13] = [
+const SECRET_WORDS: [&str; 12] = [
     "PASSWORD",
     "PASSWD",
     "PASSPHRASE",
@@ -25,7 +25,6 @@ const SECRET_WORDS: [&str; 13] = [
     "PEM",
     "CREDENTIALS",
     "WEBHOOK",
-    "PRIVATE",
 ];
 
 /// Words that do so as the last one, also behind others without a mark between: `DBPASS`.
@@ -43,7 +42,7 @@ const SECRET_ENDS: [&str; 10] = [
 ];
 
 /// Last words of what is about a secret, and is none: `TOKEN_TTL`, `PASSWORD_FILE`.
-const ABOUT_SECRETS: [&str; 25] = [
+const ABOUT_SECRETS: [&str; 34] = [
     "FILE",
     "PATH",
     "DIR",
@@ -57,18 +56,38 @@ const ABOUT_SECRETS: [&str; 25] = [
     "EXPIRES",
     "EXPIRY",
     "LIFETIME",
+    "TIMEOUT",
     "LENGTH",
     "MIN",
     "MAX",
     "ALGORITHM",
     "ENABLED",
+    "DISABLED",
     "REQUIRED",
+    "ALLOWED",
     "ISSUER",
     "AUDIENCE",
     "HEADER",
     "VARIABLE",
     "ROUNDS",
     "COMMAND",
+    "NAME",
+    "BACKEND",
+    "PROVIDER",
+    "PORT",
+    "TYPE",
+    "POLICY",
+];
+
+/// Words in front of `KEY` that make it another kind of key.
+const OTHER_KEYS: [&str; 7] = [
+    "PUBLIC",
+    "PUBLISHABLE",
+    "PRIMARY",
+    "FOREIGN",
+    "SORT",
+    "PARTITION",
+    "SITE",
 ];
 
 /// True where a variable of this name holds a secret, as far as its name tells:
@@ -80,7 +99,7 @@ pub fn is_secret_name(name: &str) -> bool {
     let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).collect();
     let last = words.last().copied().unwrap_or_default();
     let is_any = |known: &[&str]| words.iter().any(|word| known.contains(word));
-    if ABOUT_SECRETS.contains(&last) || is_any(&["PUBLIC", "PUBLISHABLE"]) {
+    if ABOUT_SECRETS.contains(&last) || is_any(&OTHER_KEYS) {
         return false;
     }
     let is_word = ["COMPASS", "BYPASS", "OVERPASS"].contains(&last);
@@ -232,6 +251,10 @@ mod tests {
             "COMPASS",
             "MONKEY",
             "BYPASS_CACHE",
+            "PRIVATE_NETWORKS",
+            "SORT_KEY",
+            "WEBHOOK_PORT",
+            "CSRF_TOKEN_HEADER_NAME",
         ] {
             assert!(!is_secret_name(name), "{name}");
         }

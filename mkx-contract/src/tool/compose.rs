@@ -11,6 +11,8 @@ use serde_json::Value;
 
 use super::process::{cannot_start, last_words, run, scrubbed};
 use super::{interrupt, voice};
+use crate::record::secret::{HIDDEN, is_secret_name};
+use crate::record::site::env_file;
 use crate::{Environment, Failure, Result};
 
 /// Docker Compose v2, as the host has it.
@@ -123,9 +125,9 @@ impl Compose {
     fn read_config(&self, arguments: &[OsString], project: &str) -> Result<Value> {
         let output = run(&self.program(arguments), &self.name())?;
         if !output.status.success() {
+            let said = without_secrets(&last_words(&output.stderr), arguments);
             return Err(Failure::input(format!(
-                "cannot resolve the compose files of {project}: {}",
-                last_words(&output.stderr)
+                "cannot resolve the compose files of {project}: {said}"
             ))
             .hint("the words after the colon are Docker Compose's own"));
         }
@@ -200,6 +202,24 @@ impl Compose {
     fn name(&self) -> String {
         self.command.join(" ")
     }
+}
+
+/// Docker Compose quotes the value that it stumbles over: a secret is not to be told.
+fn without_secrets(said: &str, arguments: &[OsString]) -> String {
+    let unread = "unterminated quoted value";
+    let mut told = match said.find(unread) {
+        Some(at) => said[..at + unread.len()].to_owned(),
+        None => said.to_owned(),
+    };
+    let flags = arguments.windows(2).filter(|two| two[0] == "--env-file");
+    for text in flags.filter_map(|two| std::fs::read_to_string(&two[1]).ok()) {
+        for entry in env_file::entries(&text) {
+            if entry.value.len() > 3 && is_secret_name(entry.name) {
+                told = told.replace(&entry.value, HIDDEN);
+            }
+        }
+    }
+    told
 }
 
 fn addressed(project: Option<&str>, files: &[PathBuf], env_files: &[PathBuf]) -> Vec<OsString> {

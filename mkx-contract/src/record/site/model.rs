@@ -612,6 +612,12 @@ impl Environment {
 
     /// Its env files as absolute paths.
     pub fn env_file_paths(&self) -> Vec<PathBuf> {
-        self.env_files.iter().map(|file| self.path(file)).collect()
+        // Docker Compose takes this one where none is named.
+        let base = self.compose_files.first().map(|file| self.path(file));
+        let beside = base.map(|file| file.with_file_name(".env"));
+        match self.env_files.is_empty() {
+            true => beside.into_iter().filter(|file| file.is_file()).collect(),
+            false => self.env_files.iter().map(|file| self.path(file)).collect(),
+        }
     }
 }
