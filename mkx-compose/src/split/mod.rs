@@ -85,7 +85,7 @@ fn reference(variable: &str) -> String {
 /// The base, refused by Docker Compose without an override also where no variable sees to that: an
 /// override's `name:` takes the place of its own.
 fn refused_alone(base: String, [_, production, development, ..]: &[String; 5]) -> String {
-    if base.contains(REFUSAL) {
+    if base.contains(REFUSAL) || base.contains("\"${COMPOSE_PROJECT_NAME:?") {
         return base;
     }
     let mut at = 0;
@@ -100,9 +100,12 @@ fn refused_alone(base: String, [_, production, development, ..]: &[String; 5]) -
         }
         at += line.len();
     }
-    let name =
-        format!("name: ${{COMPOSE_PROJECT_NAME:?give --file {production} or {development} too}}\n");
-    format!("{}{name}{}", &base[..at], &base[at..])
+    let value = format!("${{COMPOSE_PROJECT_NAME:?give --file {production} or {development} too}}");
+    let (before, rest) = base.split_at(at);
+    match rest.trim_start().strip_prefix('{') {
+        Some(members) => format!("{before}{{\"name\": \"{value}\", {members}"),
+        None => format!("{before}name: {value}\n{rest}"),
+    }
 }
 
 /// The files that the site names, where it names a base and one override for each environment.

@@ -69,6 +69,11 @@ fn project_name(work: &mut Work<'_>) {
     if let Some((key, value)) = work.document.member(&work.document.root, "name")
         && !is_refusal(value)
     {
+        if work.document.is_flow(&work.document.root) {
+            let text = "\"${COMPOSE_PROJECT_NAME:?give an override as --file too}\"";
+            work.edits.replace(value.start..value.end, text);
+            return;
+        }
         let range = member_lines(work.document, key, value);
         let comments: String = work.document.text[range.clone()]
             .lines()
