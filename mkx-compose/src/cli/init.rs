@@ -59,17 +59,28 @@ impl Init {
         let (site, next) = match self.preset {
             Some(preset) => {
                 let next = preset.next_steps().iter().map(|step| (*step).to_owned());
-                (preset.site(&Host::here()), next.collect())
+                (preset.site(&Host::here()), next.collect::<Vec<_>>())
             }
             None => self.propose()?,
         };
+        let mut text = serde_json::to_string_pretty(&site).expect("JSON is writable");
+        text.push('\n');
+        // What was proposed must be a site document; what it was made from is what was given.
+        let state_directory = self.state_directory(&text).map_err(|failure| {
+            Failure::usage(format!(
+                "cannot propose a site document: {}",
+                failure.message
+            ))
+            .hint("look at --domain, --development-domain and the files")
+        })?;
         if self.output == Path::new("-") {
+            if self.preset.is_none() {
+                next.iter().for_each(voice::say);
+            }
             output::stdout().json(&site)?;
             return Ok(Answer::Yes);
         }
-        let mut text = serde_json::to_string_pretty(&site).expect("JSON is writable");
-        text.push('\n');
-        let turn = step::noted(&self.state_directory(&text)?, "mkx-compose init")?;
+        let turn = step::noted(&state_directory, "mkx-compose init")?;
         let detail = json!({ "file": self.output });
         let file = turn.run_plain(EnvironmentName::Eb, detail, || {
             replace::write(&self.output, &text, PUBLIC, self.force)
