@@ -134,6 +134,12 @@ pub fn propose(found: &Found<'_>, host: &Host) -> Option<Proposal> {
     })
 }
 
+/// Production's and development's override of a base, as `split` calls them, where both are there.
+pub fn overrides(base: &Path) -> Option<[PathBuf; 2]> {
+    let both = ["prod.yml", "dev.yml"].map(|kind| base.with_extension(kind));
+    both.iter().all(|file| file.is_file()).then_some(both)
+}
+
 fn folder(found: &Found<'_>) -> PathBuf {
     let folder = found.files.first().and_then(|file| file.parent());
     folder.unwrap_or(Path::new(".")).to_owned()
@@ -209,12 +215,11 @@ impl Draft<'_> {
             inside.map_or_else(|_| file.clone(), Path::to_path_buf)
         };
         let files: Vec<PathBuf> = self.found.files.iter().map(relative).collect();
-        if let [base] = files.as_slice() {
-            let beside = |word: &str| base.with_extension(format!("{word}.yml"));
-            let (ea, eb) = (beside("prod"), beside("dev"));
-            if folder.join(&ea).is_file() && folder.join(&eb).is_file() {
-                return [vec![base.clone(), ea], vec![base.clone(), eb]];
-            }
+        if let [base, own] = files.as_slice()
+            && let Some([ea, eb]) = overrides(&folder.join(base))
+            && folder.join(own) == ea
+        {
+            return [files.clone(), vec![base.clone(), relative(&eb)]];
         }
         self.guess("environments.eb.compose_files");
         [files.clone(), files]

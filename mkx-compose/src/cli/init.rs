@@ -99,7 +99,13 @@ impl Init {
             let path = std::path::absolute(path);
             path.map_err(|error| Failure::input(format!("cannot resolve a path: {error}")))
         };
-        let files: Vec<PathBuf> = self.from.iter().map(absolute).collect::<Result<_>>()?;
+        let mut files: Vec<PathBuf> = self.from.iter().map(absolute).collect::<Result<_>>()?;
+        // A base that was split says nothing without its override.
+        if let [base] = files.as_slice()
+            && let Some([production, _]) = proposal::overrides(base)
+        {
+            files.push(production);
+        }
         let beside = |name: &str| Some(files[0].with_file_name(name)).filter(|path| path.is_file());
         let env_files = match self.env_file.is_empty() {
             true => Vec::from_iter(beside(".env.prod").or_else(|| beside(".env"))),
