@@ -85,6 +85,22 @@ fn check(shown: &findings::Arguments, common: &Common) -> Result<Answer> {
     Ok(Answer::from(check.ok))
 }
 
+/// The template of development's env file, of its own checkout or of production's; empty where
+/// there is none.
+fn template(site: &Site) -> String {
+    let own = site.environments.eb.env_file_paths().pop();
+    let Some(own) = own else {
+        return String::new();
+    };
+    let name = own.file_name().unwrap_or_default().to_string_lossy();
+    let beside = own.with_file_name(format!("{name}.example"));
+    let eas = site.environments.ea.env_file_paths().pop();
+    let eas = eas.map(|path| path.with_file_name(format!("{name}.example")));
+    let texts = std::iter::once(beside).chain(eas);
+    let mut texts = texts.filter_map(|path| std::fs::read_to_string(path).ok());
+    texts.next().unwrap_or_default()
+}
+
 fn new(site: &Site, output: Option<&PathBuf>, force: bool) -> Result<Answer> {
     let eb = &site.environments.eb;
     let path = output
@@ -101,7 +117,9 @@ fn new(site: &Site, output: Option<&PathBuf>, force: bool) -> Result<Answer> {
         std::fs::read_to_string(file)
             .map_err(|error| Failure::input(format!("cannot read {}: {error}", file.display())))
     });
-    let (text, outcome) = fresh::env_file(site, &texts.collect::<Result<Vec<_>>>()?)?;
+    let template = template(site);
+    let texts = texts.collect::<Result<Vec<_>>>()?;
+    let (text, outcome) = fresh::env_file(site, &texts, &template)?;
     let turn = step::noted(&site.state_directory, "mkx-compose env new")?;
     let file = turn.run_plain(EnvironmentName::Eb, json!({ "file": path }), || {
         replace::write(&path, &text, PRIVATE, force)

@@ -21,11 +21,15 @@ pub struct Outcome {
     pub ask: Vec<String>,
 }
 
-/// The text of EB's env file from the texts of EA's, in order of precedence.
+/// The text of EB's env file from the texts of EA's, in order of precedence. What nothing else
+/// tells is as `template` has it, the text of EB's template.
 ///
 /// # Errors
 /// Exit 4 where the kernel gives no random bytes.
-pub fn env_file(site: &Site, texts: &[String]) -> Result<(String, Outcome)> {
+pub fn env_file(site: &Site, texts: &[String], template: &str) -> Result<(String, Outcome)> {
+    let template: BTreeMap<&str, String> = env_file::assignments(template)
+        .filter(|(name, value)| !value.is_empty() && !site.variables.contains_key(*name))
+        .collect();
     let mut outcome = Outcome::default();
     let mut renewed = Renewed::default();
     let mut text = String::from(
@@ -49,7 +53,16 @@ pub fn env_file(site: &Site, texts: &[String]) -> Result<(String, Outcome)> {
                 continue;
             }
             done.insert(entry.name.to_owned());
-            let present = Some((&content[entry.place.clone()], entry.value.as_str()));
+            let (name, value) = (entry.name, entry.value.as_str());
+            // What the site's names and fresh secrets do not tell apart.
+            let is_told =
+                names::translated(site, value) != value || secrecy::is_secret(site, name, value);
+            let own = template.get(name).filter(|own| *own != PLACEHOLDER);
+            if let Some(own) = own.filter(|own| **own != value && !is_told) {
+                writeln!(text, "{}", spelled(name, own)).expect("a string takes all text");
+                continue;
+            }
+            let present = Some((&content[entry.place.clone()], value));
             assign(
                 site,
                 &mut text,
@@ -66,6 +79,13 @@ pub fn env_file(site: &Site, texts: &[String]) -> Result<(String, Outcome)> {
         if !done.contains(name) && wanted {
             assign(site, &mut text, &mut outcome, &mut renewed, name, None)?;
         }
+    }
+    // What only development has.
+    for (name, own) in template.iter().filter(|(name, _)| !done.contains(**name)) {
+        if own == PLACEHOLDER {
+            outcome.ask.push((*name).to_owned());
+        }
+        writeln!(text, "{}", spelled(name, own)).expect("a string takes all text");
     }
     Ok((text, outcome))
 }

@@ -19,5 +19,6 @@ mod site;
 mod small;
 mod split;
 mod split_forms;
+mod split_whole;
 mod strangers;
 mod world;
