@@ -150,6 +150,37 @@ impl Hand {
         }
     }
 
+    /// A service that another one builds on, in this file or in another.
+    fn extended(&mut self) {
+        self.line(1, "base:");
+        self.line(2, "image: alpine:3.20");
+        self.pairs(
+            2,
+            "environment",
+            &[
+                ("SITE".into(), "https://shop.example".into()),
+                ("DB_HOST".into(), "old_s0".into()),
+            ],
+        );
+        if self.dice.yes() {
+            self.line(2, "env_file: [app.env]");
+        }
+        if self.dice.yes() {
+            self.line(2, "profiles: [never]");
+            self.line(2, "ports: ['7990:80']");
+        }
+        self.line(1, "child:");
+        let base = self
+            .dice
+            .pick(&["base", "{service: base}", "{file: more.yml, service: k}"])
+            .to_owned();
+        self.line(2, &format!("extends: {base}"));
+        self.line(2, "environment: [SITE=shop.example]");
+        if self.dice.yes() {
+            self.line(2, "ports: ['7980:80']");
+        }
+    }
+
     fn ports(&mut self) {
         if self.chance(2) {
             return;
@@ -463,6 +494,12 @@ fn file(seed: u64) -> String {
     for index in 0..services {
         hand.service(index);
     }
+    if hand.chance(3) {
+        hand.extended();
+    }
+    if hand.chance(5) {
+        hand.text.push_str("include: [inc.yml]\n");
+    }
     hand.line(0, "networks:");
     hand.line(1, "inner:");
     if hand.chance(2) {
@@ -557,6 +594,11 @@ fn check(seed: u64) {
     );
     app.write("ea/more.env", "MORE=1\n");
     app.write("ea/word.txt", "x\n");
+    let included =
+        "services:\n  o:\n    image: alpine:3.20\n    volumes: [kept:/kept]\nvolumes:\n  kept:\n";
+    app.write("ea/inc.yml", included);
+    let extended = "services:\n  k:\n    image: alpine:3.20\n    environment: {MODE: k}\n";
+    app.write("ea/more.yml", extended);
     app.write("ea/conf.txt", "x\n");
     let resolve = |files: &[&str], env_file: &str| {
         let output = app.resolve(files, env_file);
@@ -589,6 +631,8 @@ fn check(seed: u64) {
         "docker-compose.dev.yml",
         "word.txt",
         "conf.txt",
+        "inc.yml",
+        "more.yml",
     ] {
         app.write(&format!("eb/{name}"), &app.read(&format!("ea/{name}")));
     }
