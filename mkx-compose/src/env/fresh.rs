@@ -27,7 +27,9 @@ pub struct Outcome {
 /// # Errors
 /// Exit 4 where the kernel gives no random bytes.
 pub fn env_file(site: &Site, texts: &[String], template: &str) -> Result<(String, Outcome)> {
-    let template: BTreeMap<&str, String> = env_file::assignments(template)
+    let template: BTreeMap<&str, String> = env_file::entries(template)
+        .into_iter()
+        .map(|entry| (entry.name, entry.value))
         .filter(|(name, value)| !value.is_empty() && !site.variables.contains_key(*name))
         .collect();
     let mut outcome = Outcome::default();
