@@ -13,7 +13,7 @@ use crate::{Failure, Result};
 pub fn find(given: Option<&Path>) -> Result<Site> {
     find_if_any(given)?.ok_or_else(|| {
         Failure::input("cannot find the site document: no site.json here or in a parent folder")
-            .hint("make one with: mkx-compose init --preset makapix, or name it with --site FILE")
+            .hint("make one with: mkx-compose init --from docker-compose.yml, or name it with --site FILE")
     })
 }
 
@@ -38,7 +38,7 @@ fn read_file(path: &Path) -> Result<Site> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::input(format!("cannot read the site document {name}: {error}"))
-            .hint("make one: mkx-compose init --preset makapix")
+            .hint("make one: mkx-compose init --from docker-compose.yml")
     })?;
     let absolute = std::path::absolute(path)
         .map_err(|error| Failure::input(format!("cannot resolve {name}: {error}")))?;

@@ -593,7 +593,7 @@ impl Environment {
     fn section<'a, T>(&self, name: &str, section: Option<&'a T>) -> Result<&'a T> {
         section.ok_or_else(|| {
             Failure::input(format!("the site has no section environments.{}.{name}", self.name()))
-                .hint("mkx-compose init --preset makapix --output - shows one; mkx-compose schema has its fields")
+                .hint("mkx-compose schema has its fields, and mkx-compose init --preset makapix --output - shows an example")
         })
     }
 
