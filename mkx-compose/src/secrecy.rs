@@ -61,7 +61,9 @@ fn judge(name: &str, value: &str) -> Secrecy {
     let is_address = upper.ends_with("URL") && !upper.contains("WEBHOOK") && is_place(value);
     let is_named = secret::is_secret_name(name) && !is_switch(value) && !is_address;
     let is_host = is_domain(value) && has_public_name(name);
-    if is_secret_value(value) || is_named {
+    // `STRIPE_PUBLISHABLE_KEY` looks generated, and is meant for everybody.
+    let is_meant_for_all = upper.contains("PUBLIC") || upper.contains("PUBLISHABLE");
+    if opens(value) || is_named || (is_secret_value(value) && !is_meant_for_all) {
         Secrecy::Secret
     } else if is_amount(value) || is_place(value) || is_host || is_said(name, value) {
         Secrecy::Public

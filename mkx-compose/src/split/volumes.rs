@@ -69,7 +69,9 @@ pub fn all(work: &mut Work<'_>) {
             work.edits.replace(range, kept);
         }
         if document.is_flow(value) && !others {
-            work.edits.replace(key.end + 1..value.end, "");
+            // Nothing behind a colon is no mapping between braces.
+            let nothing = if document.is_flow(volumes) { " {}" } else { "" };
+            work.edits.replace(key.end + 1..value.end, nothing);
         }
     }
     if !is_left {
