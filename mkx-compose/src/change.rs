@@ -254,17 +254,7 @@ mod tests {
     use super::*;
     use crate::engine::{Container, Volume};
     use crate::preset::Preset;
-    use mkx_contract::record::site::Host;
     use serde_json::{Value, json};
-
-    fn site() -> Site {
-        let host = Host {
-            cpus: 4.0,
-            memory_bytes: 1 << 33,
-        };
-        let text = Preset::Makapix.site(&host).to_string();
-        mkx_contract::record::site::read(&text, "x", std::path::Path::new("/")).unwrap()
-    }
 
     fn container(name: &str, project: Option<&str>, status: &str, mount: &Value) -> Container {
         let labels = match project {
@@ -331,7 +321,7 @@ mod tests {
             },
         });
         let production = Model::parse(production).unwrap();
-        let (site, engine) = (site(), engine());
+        let (site, engine) = (Preset::Makapix.tested(), engine());
         let owners = Owners {
             site: &site,
             production: Some(&production),
@@ -404,7 +394,7 @@ mod tests {
 
     #[test]
     fn what_is_only_used_does_not_keep_development_from_being_taken_down() {
-        let (site, engine) = (site(), engine());
+        let (site, engine) = (Preset::Makapix.tested(), engine());
         let owners = Owners {
             site: &site,
             production: None,
@@ -419,7 +409,7 @@ mod tests {
 
     #[test]
     fn nothing_starts_beside_another_server_on_its_volume() {
-        let site = site();
+        let site = Preset::Makapix.tested();
         let ea = &site.environments.ea;
         let model = json!({"name": "makapix-prod", "volumes": {"pg": {"name": "pgdata"}}});
         let model = Model::parse(model).unwrap();

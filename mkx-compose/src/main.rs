@@ -8,6 +8,7 @@ mod cli;
 mod containers;
 #[cfg(test)]
 mod contract_document;
+mod difference;
 mod docker;
 mod emit;
 mod engine;

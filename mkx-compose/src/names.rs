@@ -183,20 +183,10 @@ fn occurs(text: &str, at: usize, name: &str, kind: Kind) -> bool {
 mod tests {
     use super::*;
     use crate::preset::Preset;
-    use mkx_contract::record::site::Host;
-
-    fn site() -> Site {
-        let host = Host {
-            cpus: 4.0,
-            memory_bytes: 1 << 33,
-        };
-        let text = Preset::Makapix.site(&host).to_string();
-        mkx_contract::record::site::read(&text, "preset", Path::new("/srv")).unwrap()
-    }
 
     #[track_caller]
     fn check(text: &str, expected: Option<&str>) {
-        let found = first_name_of(&site(), EnvironmentName::Ea, text);
+        let found = first_name_of(&Preset::Makapix.tested(), EnvironmentName::Ea, text);
         assert_eq!(found.as_deref(), expected, "{text}");
     }
 
@@ -238,12 +228,12 @@ mod tests {
     #[test]
     fn productions_names_become_developments() {
         assert_eq!(
-            translated(&site(), "acme@makapix.club"),
+            translated(&Preset::Makapix.tested(), "acme@makapix.club"),
             "acme@makapix.club"
         );
         assert_eq!(
             translated(
-                &site(),
+                &Preset::Makapix.tested(),
                 "https://makapix.club,https://vault.makapix.club makapix-prod-mqtt /mnt/vault-1/x"
             ),
             "https://development.makapix.club,https://vault-dev.makapix.club makapix-dev-mqtt /mnt/vault-dev/x"

@@ -26,6 +26,18 @@ impl Preset {
         Value::Object(site)
     }
 
+    /// The site as a test has it: a machine of four processors, under `/srv`.
+    #[cfg(test)]
+    pub fn tested(self) -> mkx_contract::Site {
+        let host = Host {
+            cpus: 4.0,
+            memory_bytes: 1 << 33,
+        };
+        let text = self.site(&host).to_string();
+        mkx_contract::record::site::read(&text, "preset", std::path::Path::new("/srv"))
+            .expect("a preset is a site document")
+    }
+
     /// What a person does before the site can be used.
     pub fn next_steps(self) -> &'static [&'static str] {
         match self {

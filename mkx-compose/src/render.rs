@@ -16,7 +16,7 @@ use mkx_contract::record::site::env_file;
 use mkx_contract::{Failure, Result, Site};
 use serde_json::{Map, Value, json};
 
-use crate::{names, secrecy};
+use crate::{difference, names, secrecy};
 
 /// The model, and what its services read from files.
 pub struct Rendered {
@@ -156,7 +156,7 @@ fn known_secrets(
         .chain(set)
         .chain(shown)
         .filter(|(name, value)| value.len() >= SHORTEST && secrecy::is_secret(site, name, value))
-        .filter(|(_, value)| !value.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+        .filter(|(_, value)| !secrecy::is_common_word(value))
         .map(|(_, value)| value)
         .collect()
 }
@@ -269,26 +269,8 @@ pub fn difference(a: &Value, b: &Value) -> Option<String> {
         drop_extensions(&mut model);
         model
     };
-    first_difference(&plain(a), &plain(b))
-}
-
-fn first_difference(a: &Value, b: &Value) -> Option<String> {
-    let below = |name: &str, deeper: String| match deeper.as_str() {
-        "" => Some(name.to_owned()),
-        deeper => Some(format!("{name}.{deeper}")),
-    };
-    match (a, b) {
-        (Value::Object(a), Value::Object(b)) => a.keys().chain(b.keys()).find_map(|name| {
-            let (a, b) = (a.get(name), b.get(name));
-            let deeper = first_difference(a.unwrap_or(&Value::Null), b.unwrap_or(&Value::Null))?;
-            below(name, deeper)
-        }),
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            let mut pairs = a.iter().zip(b).enumerate();
-            pairs.find_map(|(index, (a, b))| below(&index.to_string(), first_difference(a, b)?))
-        }
-        (a, b) => (a != b).then(String::new),
-    }
+    let (a, b) = (plain(a), plain(b));
+    difference::first(&a, &b, &|_, _| false).map(|one| one.place)
 }
 
 /// An env file that Docker Compose takes literally.
@@ -322,15 +304,12 @@ pub fn quoted(value: &str) -> String {
 mod tests {
     use super::*;
     use crate::preset::Preset;
-    use mkx_contract::record::site::Host;
 
-    fn site() -> Site {
-        let host = Host {
-            cpus: 4.0,
-            memory_bytes: 1 << 33,
-        };
-        let text = Preset::Makapix.site(&host).to_string();
-        mkx_contract::record::site::read(&text, "preset", Path::new("/srv")).unwrap()
+    /// Renders into `/s`, with a variable whose value `mark1` stands for in `marked`.
+    fn rendered(resolved: Value, marked: &Value) -> Rendered {
+        let marks = Marks::from([("WORD".to_owned(), "mark1".to_owned())]);
+        let (site, none) = (Preset::Makapix.tested(), BTreeMap::new());
+        render(&site, resolved, marked, &marks, &none, Path::new("/s")).unwrap()
     }
 
     #[test]
@@ -340,22 +319,13 @@ mod tests {
             "GREETING": "hi-hunter", "GIVEN": null}}}});
         let mut marked = resolved.clone();
         marked["services"]["api"]["environment"]["GREETING"] = "hi-mark1".into();
-        let marks = Marks::from([("WORD".to_owned(), "mark1".to_owned())]);
-        let rendered = render(
-            &site(),
-            resolved,
-            &marked,
-            &marks,
-            &Marks::new(),
-            Path::new("/state"),
-        )
-        .unwrap();
+        let rendered = rendered(resolved, &marked);
         let api = &rendered.model["services"]["api"];
         assert_eq!(
             api["environment"],
             json!({"LOG_LEVEL": "info", "GIVEN": null})
         );
-        assert_eq!(api["env_file"][0]["path"], "/state/api.env");
+        assert_eq!(api["env_file"][0]["path"], "/s/api.env");
         assert_eq!(
             rendered.secret_files[0].1,
             "GREETING='hi-hunter'\nPASSWORD='hunter$2'\nQUEUE='amqp://a:hunter@q'\n"
@@ -368,16 +338,7 @@ mod tests {
             "labels": {"auth": "$$2b$$12$$abcdefghijklmnopqrstuv", "to": "redis://:a@b"}}}});
         let mut marked = resolved.clone();
         marked["services"]["cache"]["command"][1] = "mark1".into();
-        let marks = Marks::from([("WORD".to_owned(), "mark1".to_owned())]);
-        let rendered = render(
-            &site(),
-            resolved,
-            &marked,
-            &marks,
-            &Marks::new(),
-            Path::new("/s"),
-        )
-        .unwrap();
+        let rendered = rendered(resolved, &marked);
         let cache = &rendered.model["services"]["cache"];
         assert_eq!(
             cache["command"],
@@ -398,13 +359,5 @@ mod tests {
                 .starts_with("$$2b")
         );
         assert_eq!(rendered.model["x-mkx"]["env_file"], "/s/.env");
-    }
-
-    #[test]
-    fn the_first_difference_is_named() {
-        let a = json!({"x-y": 1, "services": {"a": {"command": ["x", "y"]}}});
-        let b = json!({"services": {"a": {"command": ["x", "z"]}}});
-        assert_eq!(difference(&a, &b).as_deref(), Some("services.a.command.1"));
-        assert_eq!(difference(&a, &a), None);
     }
 }

@@ -97,11 +97,17 @@ pub fn opens(value: &str) -> bool {
 
 /// True for what is made of a password, and made to be kept where it is seen.
 pub fn is_password_hash(value: &str) -> bool {
-    [
-        "$2a$", "$2b$", "$2y$", "$apr1$", "$argon2", "$6$", "$pbkdf2",
-    ]
-    .iter()
-    .any(|mark| value.replace("$$", "$").contains(mark))
+    let value = value.replace("$$", "$");
+    let mut marks = HASHES.iter().chain(&["$6$", "$pbkdf2"]);
+    marks.any(|mark| value.contains(mark))
+}
+
+/// How the hashes begin that a proxy takes for Basic Auth.
+pub const HASHES: [&str; 5] = ["$2a$", "$2b$", "$2y$", "$apr1$", "$argon2"];
+
+/// True for a secret that is a word as people write them: `paperless` is in what is called so too.
+pub fn is_common_word(secret: &str) -> bool {
+    secret.chars().all(|c| c.is_ascii_lowercase() || c == '-')
 }
 
 /// True for 24 and more characters of letters and digits mixed as nobody writes them by hand.

@@ -38,9 +38,8 @@ pub fn rules(pair: &Pair<'_>) -> Vec<Finding> {
         let Some((part, (theirs, holder))) = found else {
             continue;
         };
-        // A password like `paperless` is in what is called so too.
-        let is_word = part.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-        if is_common(name) || (is_word && !is_secret(name, value)) {
+        let by_chance = secrecy::is_common_word(part) && !is_secret(name, value);
+        if is_common(name) || by_chance {
             continue;
         }
         let other = match holder {

@@ -104,12 +104,10 @@ fn single_dollars(name: EnvironmentName, path: &Path, document: &Document) -> Ve
 }
 
 fn has_single_dollars(text: &str) -> bool {
-    ["$2a$", "$2b$", "$2y$", "$apr1$", "$argon2"]
-        .iter()
-        .any(|mark| {
-            text.match_indices(mark)
-                .any(|(at, _)| !text[..at].ends_with('$'))
-        })
+    secrecy::HASHES.iter().any(|mark| {
+        text.match_indices(mark)
+            .any(|(at, _)| !text[..at].ends_with('$'))
+    })
 }
 
 /// `name:` that addresses another project than the site says.

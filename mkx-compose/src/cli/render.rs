@@ -1,6 +1,6 @@
 //! `mkx-compose render`: one compose file for an environment, without a secret in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ impl Render {
             .join(self.environment.to_string());
         let resolved = compose.config(environment, Profiles::Chosen)?;
         let values = Values::read(environment)?;
-        let variables: Marks = (values.variables.iter())
+        let variables: BTreeMap<String, String> = (values.variables.iter())
             .map(|(name, one)| (name.clone(), one.value.expose().to_owned()))
             .collect();
         let (marked, marks) = marked(&site, environment, &values, &compose, &resolved)?;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::service::{DEVELOPMENTS_ENV_FILE, given_env_file};
 use super::{Request, Variable, Work, renamed};
+use crate::difference;
 use crate::render::quoted;
 
 /// Resolves both results and holds production's against the original. Nothing is written beside
@@ -42,10 +43,18 @@ pub fn prove(
     without_developments_vault(&mut new, work);
     let same =
         |old: &str, new: &str| renamed::differs_by_names(&work.renames, &ea.project, old, new);
-    if let Some((way, left, right)) = first_difference(&mut own, &mut new, "", &same) {
+    if let Some(found) = difference::first(&own, &new, &same) {
+        // Values of an environment may be secret.
+        let shown = |value: &Value| match found.place.contains("environment") {
+            true => "another value".to_owned(),
+            false => value.to_string(),
+        };
         return Err(Failure::input(format!(
-            "cannot split {}: {way} would become {right}, and is {left}",
-            request.file.display()
+            "cannot split {}: {} would become {}, and is {}",
+            request.file.display(),
+            found.place,
+            shown(found.right),
+            shown(found.left)
         ))
         .hint("nothing was written; write this part so that it does not depend on its place, then split again"));
     }
@@ -203,46 +212,5 @@ fn without_developments_vault(new: &mut Value, work: &Work<'_>) {
     };
     if let Some(mounts) = mounts {
         mounts.retain(|mount| !is_it(mount));
-    }
-}
-
-fn first_difference(
-    a: &mut Value,
-    b: &mut Value,
-    way: &str,
-    same: &dyn Fn(&str, &str) -> bool,
-) -> Option<(String, String, String)> {
-    match (a, b) {
-        (Value::Object(a), Value::Object(b)) => {
-            let names: Vec<String> = a.keys().chain(b.keys()).cloned().collect();
-            names.into_iter().find_map(|name| {
-                let deeper = match way {
-                    "" => name.clone(),
-                    way => format!("{way}.{name}"),
-                };
-                let (mut left, mut right) = (Value::Null, Value::Null);
-                first_difference(
-                    a.get_mut(&name).unwrap_or(&mut left),
-                    b.get_mut(&name).unwrap_or(&mut right),
-                    &deeper,
-                    same,
-                )
-            })
-        }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            let mut pairs = a.iter_mut().zip(b).enumerate();
-            pairs
-                .find_map(|(index, (a, b))| first_difference(a, b, &format!("{way}.{index}"), same))
-        }
-        (Value::String(a), Value::String(b)) if same(a, b) => None,
-        (a, b) if a == b => None,
-        (a, b) => {
-            // Values of an environment may be secret.
-            let shown = |value: &Value| match way.contains("environment") {
-                true => "another value".to_owned(),
-                false => value.to_string(),
-            };
-            Some((way.to_owned(), shown(a), shown(b)))
-        }
     }
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use mkx_contract::record::site::env_file;
 use serde_json::Value;
 
-use super::renamed::{Place, Rename, What, is_host};
+use super::host::{Place, is_host};
+use super::renamed::{Rename, What};
 use super::{Work, values};
 use crate::names::has_resource;
 

@@ -10,6 +10,7 @@ mod compare;
 mod develop;
 mod edits;
 mod elsewhere;
+mod host;
 mod left;
 mod ports;
 mod renamed;

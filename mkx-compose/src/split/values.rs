@@ -1,7 +1,8 @@
 //! What the file's values name: production's domains become variables, containers are followed
 //! to the names that they have now.
 
-use super::renamed::{self, Place, Rename, What};
+use super::host::{Place, is_host};
+use super::renamed::{Rename, What};
 use super::{Variable, Work};
 use crate::names;
 use crate::yaml::{Kind, Node};
@@ -40,7 +41,8 @@ fn walk(work: &mut Work<'_>, node: &Node, in_flow: bool, place: &mut Place) {
         Kind::Sequence(items) => {
             for (index, item) in items.iter().enumerate() {
                 let before = index.checked_sub(1).and_then(|before| items.get(before));
-                let around = (renamed::word(before), renamed::word(items.get(index + 1)));
+                let word = |node: Option<&Node>| node.and_then(Node::scalar).map(str::to_owned);
+                let around = (word(before), word(items.get(index + 1)));
                 place.around = around;
                 walk(work, item, in_flow, place);
                 place.around = (None, None);
@@ -145,10 +147,7 @@ fn hosts(work: &mut Work<'_>, node: &Node, needs_quotes: bool, place: &Place) {
             is_changed = true;
             continue;
         }
-        if let Some(rename) = renames
-            .iter()
-            .find(|one| renamed::is_host(place, text, at, one))
-        {
+        if let Some(rename) = renames.iter().find(|one| is_host(place, text, at, one)) {
             changed.push_str(&rename.now);
             at += rename.former.len();
             is_changed = true;
