@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A copy of a case; the command is run in it.
-struct Case(tempfile::TempDir);
+pub struct Case(tempfile::TempDir);
 
 fn case(name: &str) -> Case {
     let folder = tempfile::tempdir().unwrap();
@@ -28,11 +28,46 @@ fn copy(from: &Path, to: &Path) {
 }
 
 impl Case {
-    fn path(&self, name: &str) -> PathBuf {
+    /// A small site of these files: production's `ea/compose.yml` and `ea/.env`, development's under
+    /// `eb`; a missing one is made.
+    pub fn of(files: &[(&str, &str)]) -> Case {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let environment = |name: &str, domain: &str| {
+            let has_env = files
+                .iter()
+                .any(|(path, _)| *path == format!("{name}/.env"));
+            json!({
+                "project": format!("kept-{name}"), "directory": name, "domain": domain,
+                "compose_files": ["compose.yml"],
+                "env_files": if has_env { vec![".env"] } else { Vec::new() },
+            })
+        };
+        let site = json!({
+            "record": "mkx.site/2", "name": "kept", "state_directory": "state",
+            "shared": { "network": "edge" },
+            "environments": {
+                "ea": environment("ea", "kept.example"),
+                "eb": environment("eb", "dev.kept.example"),
+            }
+        });
+        let empty = "services: {x: {image: i:1}}\n";
+        let made = [("ea/compose.yml", empty), ("eb/compose.yml", empty)];
+        for (path, text) in made.iter().chain(files) {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        }
+        std::fs::write(folder.path().join("site.json"), site.to_string()).unwrap();
+        Case(folder)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_mkx-compose"))
             .args(arguments)
             .current_dir(self.0.path())
@@ -42,7 +77,7 @@ impl Case {
     }
 
     #[track_caller]
-    fn text(&self, arguments: &[&str], code: i32) -> String {
+    pub fn text(&self, arguments: &[&str], code: i32) -> String {
         let output = self.run(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{stderr}");
@@ -50,7 +85,7 @@ impl Case {
     }
 
     #[track_caller]
-    fn record(&self, arguments: &[&str], code: i32) -> Value {
+    pub fn record(&self, arguments: &[&str], code: i32) -> Value {
         serde_json::from_str(&self.text(arguments, code)).unwrap()
     }
 

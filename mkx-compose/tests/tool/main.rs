@@ -10,6 +10,7 @@ mod drift;
 mod engine;
 mod generated;
 mod guards;
+mod kept_back;
 mod live_faults;
 mod phase;
 mod random_pairs;
