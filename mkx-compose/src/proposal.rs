@@ -134,9 +134,15 @@ pub fn propose(found: &Found<'_>, host: &Host) -> Option<Proposal> {
     })
 }
 
-/// Production's and development's override of a base, as `split` calls them, where both are there.
-pub fn overrides(base: &Path) -> Option<[PathBuf; 2]> {
-    let both = ["prod.yml", "dev.yml"].map(|kind| base.with_extension(kind));
+/// Production's and development's override of a base, as `split` calls them: `compose.prod.yml`.
+pub fn overrides(base: &Path) -> [PathBuf; 2] {
+    let kind = base.extension().unwrap_or_default().to_string_lossy();
+    ["prod", "dev"].map(|name| base.with_extension(format!("{name}.{kind}")))
+}
+
+/// They, where both are there.
+pub fn present_overrides(base: &Path) -> Option<[PathBuf; 2]> {
+    let both = overrides(base);
     both.iter().all(|file| file.is_file()).then_some(both)
 }
 
@@ -216,7 +222,7 @@ impl Draft<'_> {
         };
         let files: Vec<PathBuf> = self.found.files.iter().map(relative).collect();
         if let [base, own] = files.as_slice()
-            && let Some([ea, eb]) = overrides(&folder.join(base))
+            && let Some([ea, eb]) = present_overrides(&folder.join(base))
             && folder.join(own) == ea
         {
             return [files.clone(), vec![base.clone(), relative(&eb)]];

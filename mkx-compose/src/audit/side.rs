@@ -1,4 +1,4 @@
-//! One environment as the audit sees it: resolved, unresolved, and as text.
+//! One environment as the audit sees it: resolved, and as text.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

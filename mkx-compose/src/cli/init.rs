@@ -102,7 +102,7 @@ impl Init {
         let mut files: Vec<PathBuf> = self.from.iter().map(absolute).collect::<Result<_>>()?;
         // A base that was split says nothing without its override.
         if let [base] = files.as_slice()
-            && let Some([production, _]) = proposal::overrides(base)
+            && let Some([production, _]) = proposal::present_overrides(base)
         {
             files.push(production);
         }

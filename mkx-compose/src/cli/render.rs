@@ -53,8 +53,8 @@ impl Render {
             .state_directory
             .join("render")
             .join(self.environment.to_string());
-        let resolved = compose.config(environment, Profiles::Chosen)?;
         let values = Values::read(environment)?;
+        let resolved = compose.config(environment, Profiles::Chosen)?;
         let variables: BTreeMap<String, String> = (values.variables.iter())
             .map(|(name, one)| (name.clone(), one.value.expose().to_owned()))
             .collect();

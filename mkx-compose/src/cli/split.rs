@@ -94,8 +94,27 @@ impl Split {
             files.reverse();
             Ok(files)
         })?;
+        next_steps(&site, &parts.files);
         output::stdout().document(&Files { files })?;
         Ok(Answer::Yes)
+    }
+}
+
+/// What a person does before the new files can be used.
+fn next_steps(site: &Site, files: &[(PathBuf, String)]) {
+    let [(base, _), (production, _), _, (template, _), _] = files else {
+        return;
+    };
+    voice::say(format!(
+        "next: .env.prod (mode 0600) with what {} names, all files in development's checkout too, then mkx-compose env new eb",
+        template.display()
+    ));
+    let mut named = site.environments.ea.compose_files.iter();
+    if !named.any(|file| file.file_name() == production.file_name()) {
+        voice::say(format!(
+            "next: mkx-compose init --from {} --force takes the new files into the site document",
+            base.display()
+        ));
     }
 }
 

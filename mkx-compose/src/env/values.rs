@@ -33,6 +33,15 @@ impl Values {
     /// Exit 3 where one can not be read.
     pub fn read(environment: &Environment) -> Result<Values> {
         let mut values = Values::default();
+        let directory = &environment.directory;
+        if !directory.is_dir() {
+            return Err(Failure::input(format!(
+                "cannot look at {}: its checkout {} is not there",
+                environment.project,
+                directory.display()
+            ))
+            .hint("make it (git clone, or cp -a of the other), or correct `directory` in the site document"));
+        }
         for file in environment.env_file_paths() {
             let text = std::fs::read_to_string(&file).map_err(|error| {
                 Failure::input(format!("cannot read {}: {error}", file.display()))

@@ -11,6 +11,7 @@ use super::service::{DEVELOPMENTS_ENV_FILE, given_env_file};
 use super::{Request, Variable, Work, renamed};
 use crate::difference;
 use crate::render::quoted;
+use crate::secrecy;
 
 /// Resolves both results and holds production's against the original. Nothing is written beside
 /// the file: Docker Compose reads the results from a folder of our own, as if they were there.
@@ -44,10 +45,10 @@ pub fn prove(
     let same =
         |old: &str, new: &str| renamed::differs_by_names(&work.renames, &ea.project, old, new);
     if let Some(found) = difference::first(&own, &new, &same) {
-        // Values of an environment may be secret.
-        let shown = |value: &Value| match found.place.contains("environment") {
-            true => "another value".to_owned(),
-            false => value.to_string(),
+        let is_environment = found.place.contains("environment");
+        let shown = |value: &Value| match value.to_string() {
+            text if is_environment || secrecy::is_secret_value(&text) => "another value".to_owned(),
+            text => text,
         };
         return Err(Failure::input(format!(
             "cannot split {}: {} would become {}, and is {}",

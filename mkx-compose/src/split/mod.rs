@@ -109,9 +109,21 @@ fn refused_alone(base: String, [_, production, development, ..]: &[String; 5]) -
     }
 }
 
-/// The files that the site names, where it names a base and one override for each environment.
-fn names(site: &Site) -> [String; 5] {
+/// The files that the site names, where it names a base and one override for each environment; the
+/// overrides are called by FILE where FILE is all that it names. Beside a `compose.yml` Docker
+/// Compose would not look at a `docker-compose.yml`.
+fn names(site: &Site, file: &Path) -> [String; 5] {
     let mut names = NAMES.map(str::to_owned);
+    let is_all = |(_, environment): (_, &mkx_contract::Environment)| matches!(environment.compose_files.as_slice(), [one] if one.file_name() == file.file_name());
+    if site.both().into_iter().all(is_all) {
+        let name = |path: PathBuf| Some(path.file_name()?.to_str()?.to_owned());
+        let [production, development] = crate::proposal::overrides(file);
+        let all = [file.to_owned(), production, development].map(name);
+        for (own, known) in names.iter_mut().zip(all) {
+            *own = known.unwrap_or_else(|| own.clone());
+        }
+        return names;
+    }
     let of = |environment: &mkx_contract::Environment| {
         let [base, own] = environment.compose_files.as_slice() else {
             return None;
@@ -211,7 +223,7 @@ pub fn split(request: &Request<'_>, compose: &Compose) -> Result<Parts> {
     let (text, spelling) = Spelling::of(&written);
     let document = Document::parse(&text, &request.file)?;
     let folder = request.file.parent().unwrap_or(Path::new("."));
-    let names = names(request.site);
+    let names = names(request.site, &request.file);
     let paths = names.clone().map(|name| folder.join(name));
     let was_split = paths[0] == request.file
         && paths[1..].iter().all(|path| path.exists())

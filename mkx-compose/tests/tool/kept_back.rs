@@ -79,7 +79,7 @@ fn a_secret_in_a_command_is_found_from_wherever_it_comes() {
         ("ea/compose.yml", &web("    command: [serve, \"${CONN}\"]")),
         (
             "ea/.env",
-            "DB_PASSWORD=hunter2secret\nCONN=\"Server=db;Pwd=${DB_PASSWORD}\"\n",
+            "DB_PASSWORD=hunter2secret\nCONN=\"db,${DB_PASSWORD},x\"\n",
         ),
     ]);
     check(&[(
@@ -100,14 +100,14 @@ fn a_secret_in_a_command_is_found_from_wherever_it_comes() {
 fn the_env_file_that_nobody_named_is_read_as_docker_compose_reads_it() {
     let case = Case::of(&[(
         "ea/compose.yml",
-        &web("    command: [serve, \"${DB_PASSWORD}\"]"),
+        &web("    command: [serve, \"${DB_PASSWORD}\", \"${GREETING}\"]"),
     )]);
-    std::fs::write(case.path("ea/.env"), "DB_PASSWORD=hunter2secret\n").unwrap();
+    let env = "DB_PASSWORD=hunter2secret\nGREETING=hello\n";
+    std::fs::write(case.path("ea/.env"), env).unwrap();
     let text = case.text(&["render", "ea"], 0);
-    assert!(
-        !text.contains(WORD) && text.contains("MKX_SECRET_1"),
-        "{text}"
-    );
+    assert!(!text.contains(WORD) && text.contains("hello"), "{text}");
+    let audit = case.record(&["audit"], 1);
+    assert!(!audit.to_string().contains("unset-variable"), "{audit:#}");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn names_and_values_of_every_kind_come_through() {
         (
             "ea/compose.yml",
             &web(
-                "    environment:\n      auth/password: hunter2secret\n      \"sp ace\": one\n      A: \"x\\u007Fy\\u2028z\"\n      B: \"it's \\\"$$5\\\" \\\\n\"\n      MULTI: |\n        one\n        two\n    labels: {a: \"x\\u2028y\"}",
+                "    environment:\n      auth/password: hunter2secret\n      \"sp ace\": one\n      A: \"x\\u007Fy\\u2028z\"\n      B: \"it's \\\"$$5\\\" \\\\n\"\n      MULTI: |\n        one\n        two\n    labels: {a: \"x\\u2028y\", b: \"x\\u007Fy\"}",
             ),
         ),
         ("ea/.env", "WEBHOOK_PORT=9000\n"),
@@ -244,6 +244,7 @@ fn nothing_of_productions_reaches_developments_env_file() {
         format!("redis://:{own}@r1,redis://:{own}@r2")
     );
     assert_eq!(value("SMTP_PASSWORD"), "${DB_PASSWORD}");
+    assert_eq!(value("API_TOKEN"), own);
     assert_eq!(value("TLS_KEY"), "CHANGE_ME");
     assert_eq!(value("LOG_LEVEL"), "info");
 }
@@ -261,7 +262,12 @@ fn templates_say_what_is_public_as_it_is_and_nothing_else() {
         "{split}"
     );
     assert!(split.contains("+TLS_KEY=CHANGE_ME"), "{split}");
-    assert!(split.contains("+GREETING=\"a #b\\nc\""), "{split}");
+    // Production's template and development's.
+    assert_eq!(
+        split.matches("+GREETING=\"a #b\\nc\"").count(),
+        2,
+        "{split}"
+    );
 }
 
 #[test]
@@ -307,4 +313,27 @@ fn nothing_that_runs_is_no_proof() {
     assert!(unseen.contains("no container of kept-ea does"), "{unseen}");
     assert!(unseen.contains("no container of kept-eb does"), "{unseen}");
     assert_eq!(audit["ok"], false);
+}
+
+#[test]
+fn a_checkout_that_is_not_there_is_named() {
+    let case = Case::of(&[]);
+    std::fs::remove_dir_all(case.path("eb")).unwrap();
+    for verb in [&["audit"][..], &["render", "eb"], &["env", "check"]] {
+        let output = case.run(verb);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{verb:?}: {said}");
+        assert!(said.contains("eb is not there"), "{verb:?}: {said}");
+    }
+}
+
+#[test]
+fn a_split_goes_by_the_name_of_the_only_file() {
+    let case = Case::of(&[("ea/compose.yml", &web("    ports: [\"127.0.0.1:81:80\"]"))]);
+    let output = case.run(&["split", "ea/compose.yml"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("next: mkx-compose init --from"), "{said}");
+    assert!(case.path("ea/compose.prod.yml").is_file());
+    assert!(!case.path("ea/docker-compose.yml").exists());
 }
